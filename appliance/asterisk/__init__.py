@@ -1,0 +1,1 @@
+"""Asterisk as seen from outside: names of its objects, its console, its processes, AMI."""

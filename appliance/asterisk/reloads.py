@@ -1,0 +1,43 @@
+"""The catalogue of reloads: what each changed file asks of Asterisk, and in which order.
+
+Order matters: transports and acls before the endpoints that use them, endpoints before
+the registrations that name them, everything before the dialplan that dials it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from types import MappingProxyType
+
+RESTART = "restart"
+"""Files that Asterisk reads only at its start (asterisk.conf, modules.conf, transports)."""
+
+CATALOGUE = MappingProxyType(
+    {
+        "logger": "logger reload",
+        "rtp": "module reload res_rtp_asterisk.so",
+        "http": "module reload http",
+        "manager": "module reload manager",
+        "ari": "module reload res_ari.so",
+        "acl": "module reload acl",
+        "indications": "module reload indications",
+        "features": "module reload features",
+        "musiconhold": "moh reload",
+        "voicemail": "module reload app_voicemail.so",
+        "pjsip": "module reload res_pjsip.so",
+        "pjsip_identify": "module reload res_pjsip_endpoint_identifier_ip.so",
+        "pjsip_registration": "module reload res_pjsip_outbound_registration.so",
+        "pjsip_notify": "module reload res_pjsip_notify.so",
+        "dialplan": "dialplan reload",
+    }
+)
+"""Reload name -> console command, in the order in which they are sent."""
+
+
+def in_order(names: Iterable[str]) -> tuple[str, ...]:
+    """The console commands for these reloads, each once, in catalogue order."""
+    wanted = set(names) - {RESTART}
+    unknown = wanted - CATALOGUE.keys()
+    if unknown:
+        raise ValueError(f"reloads that the catalogue does not know: {sorted(unknown)}")
+    return tuple(command for name, command in CATALOGUE.items() if name in wanted)

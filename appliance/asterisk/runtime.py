@@ -1,0 +1,96 @@
+"""How an Asterisk process is started here: the machine's own, or one in a Debian root.
+
+The appliance has Asterisk 22 installed; a developer's machine may have none, and then
+runs Debian 14's inside a root folder. Both see the same paths, because the folders that
+Asterisk uses are bound into the root at the same place.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+MODULES = "/usr/lib/x86_64-linux-gnu/asterisk/modules"
+"""Where Debian's package puts the modules; `Runtime.modules()` finds other architectures."""
+
+
+@dataclass(frozen=True, slots=True)
+class Runtime:
+    """`root` is None for the machine's own Asterisk, else the folder of a Debian root."""
+
+    root: Path | None = None
+
+    def modules(self) -> str:
+        """Asterisk's module folder as Asterisk itself sees it."""
+        base = self.root or Path("/")
+        found = sorted(base.glob("usr/lib/*/asterisk/modules"))
+        return "/" + str(found[0].relative_to(base)) if found else MODULES
+
+    def account(self, name: str) -> tuple[int, int]:
+        """User and group number of an account, as the process itself will see it."""
+        passwd = (self.root or Path("/")) / "etc/passwd"
+        for line in passwd.read_text().splitlines():
+            fields = line.split(":")
+            if fields[0] == name:
+                return int(fields[2]), int(fields[3])
+        raise LookupError(f"{passwd} has no account {name}")
+
+    def command(
+        self, configuration: Path, shared: Iterable[Path], *, user: str = "asterisk"
+    ) -> list[str]:
+        """The command line of an Asterisk in the foreground.
+
+        `configuration` is its asterisk.conf, `shared` the folders that it must see at
+        the same place as everybody else.
+        """
+        if self.root is None:
+            return _asterisk(configuration, user)
+        steps = [*_bound(self.root, shared), f"exec {self._start(configuration, user)}"]
+        return ["unshare", "--mount", "--propagation", "private", "sh", "-ec", "\n".join(steps)]
+
+    def secluded(
+        self,
+        configuration: Path,
+        shared: Iterable[Path],
+        addresses: Iterable[str],
+        *,
+        user: str = "asterisk",
+    ) -> list[str]:
+        """The command line of an Asterisk that reaches nothing and dies with its parent.
+
+        It has a network namespace of its own with just `addresses` in it, and a process
+        namespace whose first process is killed when the calling thread ends. (Asterisk
+        itself could not be: changing its user clears the parent-death signal, prctl(2).)
+        """
+        steps = [*_addresses(addresses), *(_bound(self.root, shared) if self.root else ())]
+        steps += [f"{self._start(configuration, user)} &", "wait $!"]
+        flags = ["--mount", "--propagation", "private", "--net", "--pid", "--fork", "--kill-child"]
+        script = "\n".join(steps)
+        return ["setpriv", "--pdeathsig", "KILL", "unshare", *flags, "sh", "-ec", script]
+
+    def _start(self, configuration: Path, user: str) -> str:
+        inside = ["chroot", str(self.root)] if self.root else []
+        return shlex.join([*inside, *_asterisk(configuration, user)])
+
+
+def _asterisk(configuration: Path, user: str) -> list[str]:
+    return ["asterisk", "-f", "-C", str(configuration), "-U", user, "-G", user]
+
+
+def _addresses(addresses: Iterable[str]) -> list[str]:
+    steps = ["ip link set lo up"]
+    for address in sorted(set(addresses) - {"127.0.0.1", "::1", "0.0.0.0", "::"}):
+        length = 128 if ":" in address else 32
+        steps.append(f"ip address add {shlex.quote(address)}/{length} dev lo")
+    return steps
+
+
+def _bound(root: Path, shared: Iterable[Path]) -> list[str]:
+    at = shlex.quote(str(root))
+    steps = [f"mount -t proc proc {at}/proc", f"mount --rbind /dev {at}/dev"]
+    for folder in shared:
+        inside = shlex.quote(f"{root}{folder}")
+        steps += [f"mkdir -p {inside}", f"mount --bind {shlex.quote(str(folder))} {inside}"]
+    return steps

@@ -1,0 +1,1 @@
+"""Rendering: templates and values in, a set of files out. No side effects."""

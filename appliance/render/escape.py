@@ -1,0 +1,74 @@
+"""Filters that make a value harmless in the format it is written to.
+
+Every value of a template goes through one of these, because State types say what the
+owner may want and each file format says what a reader would misunderstand.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+
+class UnsafeValue(ValueError):
+    """A value that a format cannot hold; it should have been refused at input."""
+
+
+_LINE_BREAK = re.compile(r"[\x00-\x1f\x7f\x85\u2028\u2029]")
+
+
+def one_line(value: Any) -> str:
+    """The value as text; refuses control characters and line separators."""
+    text = str(value)
+    found = _LINE_BREAK.search(text)
+    if found:
+        raise UnsafeValue(f"control character U+{ord(found[0]):04X} in {text[:40]!r}")
+    return text
+
+
+def asterisk_value(value: Any) -> str:
+    """A value on the right of `=` in an Asterisk .conf file.
+
+    `;` begins a comment unless escaped (main/config.c), so it is escaped; blanks at
+    both ends would be trimmed silently, so they are refused. Truth values become yes
+    and no.
+    """
+    if value is None:
+        raise UnsafeValue("no value")
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    text = one_line(value)
+    if text != text.strip():
+        raise UnsafeValue(f"blank at an end of {text[:40]!r}")
+    return text.replace(";", "\\;")
+
+
+_DIALPLAN_SPECIAL = re.compile(r"[${}\[\],\"\\;&()|]")
+
+
+def dialplan_text(value: Any) -> str:
+    """A text inside an application's arguments in extensions.conf.
+
+    Signs that the dialplan's parser gives a meaning (`${`, `,`, `"`, `;` …) cannot be
+    quoted reliably in every application, so each becomes a blank.
+    """
+    return _DIALPLAN_SPECIAL.sub(" ", one_line(value)).strip()
+
+
+def caller_name(value: Any) -> str:
+    """A display name between double quotes in `callerid=`."""
+    return asterisk_value(re.sub(r'["\\<>]', " ", one_line(value)).strip())
+
+
+_SECTION = re.compile(r"[A-Za-z0-9_.+*#@-]{1,79}")
+
+
+def section(value: Any) -> str:
+    """The name between [ ] of a section; only signs without a meaning of their own.
+
+    Longer names than 79 are cut by Asterisk (MAX_CONTEXT_LENGTH is 80), so refused.
+    """
+    text = str(value)
+    if not _SECTION.fullmatch(text):
+        raise UnsafeValue(f"{text[:40]!r} cannot be the name of a section")
+    return text

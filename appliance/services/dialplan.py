@@ -1,0 +1,82 @@
+"""The frame of the dialplan: who may dial what, and where each number leads.
+
+The dialplan is a program that does not change with the company's data. Numbers are
+looked up in maps, patterns are bounded, and a caller's identity comes from the endpoint
+that placed the call, never from what the phone claims.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from appliance.asterisk import names
+from appliance.render.environments import render_asterisk
+from appliance.render.fileset import File
+from appliance.state.faults import Fault
+from appliance.state.machine import Machine
+from appliance.state.references import Reference, References
+from appliance.verify.probes import Probe
+
+LONGEST_DIALLED = 24
+"""Signs that a phone may dial: prefix 2, 00, and 15 digits of E.164, with room to spare."""
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """Nothing to choose: the frame follows from the other services."""
+
+
+def references(_state: State) -> Iterator[Reference]:
+    """Yield the ends that a call can always be sent to."""
+    yield Reference("ending", "busy", "busy", entry="ending-busy,s,1")
+    yield Reference("ending", "unavailable", "unavailable", entry="ending-unavailable,s,1")
+    yield Reference("ending", "hangup", "hang up", entry="ending-hangup,s,1")
+
+
+def check(_state: State, _references: References) -> Iterator[Fault]:
+    """Nothing that could be wrong here alone."""
+    yield from ()
+
+
+def files(_state: State, references: References, _machine: Machine) -> Iterator[File]:
+    """Yield extensions.conf and the map from every internal number to its place."""
+    claims = {
+        number: claim[0] for number, claim in references.by_number.items() if claim[0].entry
+    }
+    lengths = sorted({len(reference.number) for reference in references.all("extension")})
+    yield File(
+        "etc/asterisk/extensions.conf",
+        render_asterisk(
+            "dialplan",
+            "extensions.conf",
+            names=names,
+            hint_lengths=lengths,
+            dialled_lengths=range(1, LONGEST_DIALLED + 1),
+        ),
+        reload=("dialplan",),
+        group="asterisk",
+    )
+    yield File(
+        f"etc/asterisk/{names.NUMBERS_MAP}",
+        render_asterisk("dialplan", names.NUMBERS_MAP, claims=dict(sorted(claims.items()))),
+        group="asterisk",
+    )
+
+
+def probes(_state: State, references: References) -> Iterator[Probe]:
+    """Ask that each frame context exists and that each number leads to its place."""
+    for context in (names.FROM_PHONE, names.INTERNAL, names.HINTS):
+        yield Probe("dialplan", f"dialplan show {context}", (f"Context '{context}' created",))
+    for number, claims in references.by_number.items():
+        if claims[0].entry:
+            yield Probe(
+                claims[0].where,
+                f"dialplan eval function AST_CONFIG({names.NUMBERS_MAP},{number},entry)",
+                (f"Result: {claims[0].entry}",),
+                absent=NOT_FOUND,
+            )
+
+
+NOT_FOUND = "Return Value: Failure"
+"""How the console answers a function that found nothing."""

@@ -1,0 +1,99 @@
+"""The ordered list of services, and what is done with all of them together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
+from typing import Any, Protocol, cast
+
+from appliance.render.fileset import File, FileSet
+from appliance.services import asterisk_core, devices, dialplan, extensions, organisation, users
+from appliance.state.faults import Fault, StateError
+from appliance.state.machine import Machine
+from appliance.state.references import Reference, References
+from appliance.state.system_state import SystemState, decode_system
+from appliance.verify.probes import Probe
+
+
+class Service(Protocol):
+    """What the registry asks of a service module; `appliance.services` explains it."""
+
+    State: type
+
+    def references(self, state: Any) -> Iterator[Reference]: ...
+    def check(self, state: Any, references: References) -> Iterator[Fault]: ...
+    def files(self, state: Any, references: References, machine: Machine) -> Iterator[File]: ...
+    def probes(self, state: Any, references: References) -> Iterator[Probe]: ...
+
+
+SERVICES: Mapping[str, Service] = MappingProxyType(
+    {
+        module.__name__.rpartition(".")[2]: cast(Service, module)
+        for module in (
+            organisation,
+            users,
+            extensions,
+            devices,
+            dialplan,
+            asterisk_core,
+        )
+    }
+)
+"""Service name -> module. The order is that of state files, checks and screens."""
+
+STATE_TYPES: Mapping[str, type] = MappingProxyType(
+    {name: service.State for name, service in SERVICES.items()}
+)
+
+
+def empty_state() -> SystemState:
+    """The state of a machine on which nobody has wished for anything yet."""
+    return SystemState({name: kind() for name, kind in STATE_TYPES.items()})
+
+
+def decode(data: Any) -> SystemState:
+    """The state that plain data describes; StateError with every fault."""
+    return decode_system(data, STATE_TYPES)
+
+
+def references(state: SystemState) -> References:
+    """Everything that objects of this state may point at."""
+    return References.of(
+        reference
+        for name, service in SERVICES.items()
+        for reference in service.references(state[name])
+    )
+
+
+def check(state: SystemState) -> tuple[Fault, ...]:
+    """Every fault that stops this state from being applied, in service order."""
+    known = references(state)
+    faults = [fault for name, s in SERVICES.items() for fault in s.check(state[name], known)]
+    return (*shared_numbers(known), *faults)
+
+
+def shared_numbers(known: References) -> Iterator[Fault]:
+    """Yield a fault for each number that two objects claim."""
+    for number, claims in known.by_number.items():
+        for claim in claims[1:]:
+            values = {"number": number, "kind": claims[0].kind, "label": claims[0].label}
+            yield Fault(claim.where, "number %(number)s belongs to %(kind)s “%(label)s”", values)
+
+
+def files(state: SystemState, machine: Machine) -> FileSet:
+    """All generated files. Raises StateError when the state has faults."""
+    faults = check(state)
+    if faults:
+        raise StateError(faults)
+    known = references(state)
+    return FileSet.of(
+        file
+        for name, service in SERVICES.items()
+        for file in service.files(state[name], known, machine)
+    )
+
+
+def probes(state: SystemState) -> tuple[Probe, ...]:
+    """All questions whose answers prove that this state runs."""
+    known = references(state)
+    return tuple(p for name, s in SERVICES.items() for p in s.probes(state[name], known))

@@ -1,0 +1,32 @@
+"""The one place where secrets are made."""
+
+from __future__ import annotations
+
+import secrets
+import string
+
+from appliance.state.fields import Secret
+
+_SIGNS = string.ascii_letters + string.digits
+
+
+def new_secret(length: int = 24) -> Secret:
+    """A random text of letters and digits: 24 signs carry 142 bits.
+
+    No other signs, so that every phone, file format and shell takes it as it is.
+    """
+    return Secret("".join(secrets.choice(_SIGNS) for _ in range(length)))
+
+
+def new_pin(length: int = 6) -> Secret:
+    """Random digits, never the same digit throughout and never a plain row such as 1234."""
+    while True:
+        text = "".join(secrets.choice(string.digits) for _ in range(length))
+        if not guessable_pin(text):
+            return Secret(text)
+
+
+def guessable_pin(text: str) -> bool:
+    """Whether all digits are equal or each follows the one before, upwards or downwards."""
+    steps = {(int(b) - int(a)) % 10 for a, b in zip(text, text[1:], strict=False)}
+    return len(steps) <= 1 and steps <= {0, 1, 9}

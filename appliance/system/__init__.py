@@ -1,0 +1,1 @@
+"""The machine around Asterisk: its own secrets, certificates, network and firewall."""

@@ -1,0 +1,1 @@
+"""Proof: a shadow Asterisk before the switch, read-back probes after it."""

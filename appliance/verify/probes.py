@@ -1,0 +1,39 @@
+"""A probe: one question to Asterisk's console and what its answer must hold."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """One question about one object.
+
+    `where` is the portal object that is to blame when the answer is wrong, e.g.
+    `devices/reception`. Blanks in answers are folded, so `holds` can be written as
+    `context : from-phone`. `absent` is what the answer holds once the object is gone.
+    """
+
+    where: str
+    command: str
+    holds: tuple[str, ...]
+    absent: str = ""
+
+    def mismatch(self, answer: str) -> str:
+        """What is missing in the answer, or "" when everything is there."""
+        text = folded(answer)
+        missing = [part for part in self.holds if folded(part) not in text]
+        return ", ".join(missing)
+
+    def still_there(self, answer: str) -> bool:
+        """Whether an object that was removed still answers."""
+        return bool(self.absent) and folded(self.absent) not in folded(answer)
+
+
+_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+
+
+def folded(text: str) -> str:
+    """The text without colours, with every run of blanks as a single one."""
+    return " ".join(_COLOUR.sub("", text).split())
