@@ -25,9 +25,11 @@ from appliance.apply.engine import Engine, NotProved, Progress, Refused
 from appliance.apply.jobs import Jobs
 from appliance.services import registry
 from appliance.state.codec import decode, encode, mask
-from appliance.state.fields import Between, Label, OptionalLabel
 from appliance.state.faults import Fault, StateError
+from appliance.state.fields import Between, Label, OptionalLabel
 from appliance.state.system_state import encode_system
+from appliance.system.machine import load_machine, runtime_of
+from appliance.verify.shadow import Shadow
 
 log = logging.getLogger("engine")
 
@@ -251,8 +253,6 @@ def allowed_users(names: list[str]) -> frozenset[int]:
 
 def main() -> None:
     """Entry point of `python -m appliance.apply.daemon`."""
-    from appliance.system.machine import load_machine, runtime_of
-
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--prefix", type=Path, default=Path("/"))
     parser.add_argument("--asterisk-root", type=Path, help="Debian root that has Asterisk")
@@ -262,8 +262,6 @@ def main() -> None:
     os.umask(0o027)
     runtime = runtime_of(options.asterisk_root)
     machine = load_machine(options.prefix, runtime)
-    from appliance.verify.shadow import Shadow
-
     engine = Engine(machine, Shadow(runtime, machine))
     group = machine.groups.get("centralino", 0)
     serve(engine, machine.layout.engine_socket, allowed_users(options.allow), group)

@@ -93,7 +93,9 @@ class Engine:
     def running_state(self) -> SystemState:
         """The state of the revision in force; the empty state before the first one."""
         current = self.store.current()
-        return registry.decode(self.store.state_data(current)) if current else registry.empty_state()
+        return (
+            registry.decode(self.store.state_data(current)) if current else registry.empty_state()
+        )
 
     def trial(self) -> Trial | None:
         """The revision that waits for a confirmation, if one does."""
@@ -146,7 +148,9 @@ class Engine:
             self._refuse_hand_made(plan, overwrite)
             proof = self._prove(rendered, progress)
             if not proof.passed:
-                raise NotProved(tuple(Fault(where, "%(said)s", {"said": said}) for where, said in proof.faults))
+                raise NotProved(
+                    tuple(Fault(where, "%(said)s", {"said": said}) for where, said in proof.faults)
+                )
             number = self._adopt(rendered, author, reason)
             self._switch(number, rendered, plan, confirm_within_s, progress)
             self.store.prune(KEPT_REVISIONS)
@@ -210,7 +214,7 @@ class Engine:
             if trial is None:
                 return ""
             left = trial.until - self._clock()
-            if trial.phase == "waiting" and 0 < left:
+            if trial.phase == "waiting" and left > 0:
                 self._deadline = time.monotonic() + left
                 return f"revision {trial.number} still waits {left:.0f} s for a confirmation"
             self._take_back(trial, "cut off before it was verified and confirmed")
@@ -267,9 +271,7 @@ class Engine:
         number = max([current, *self.store.numbers()]) + 1
         now = datetime.datetime.fromtimestamp(self._clock(), datetime.UTC)
         created = now.isoformat(timespec="seconds")
-        self.store.adopt(
-            Revision(number, current, author, reason, created, rendered.files.digest)
-        )
+        self.store.adopt(Revision(number, current, author, reason, created, rendered.files.digest))
         return number
 
     def _switch(

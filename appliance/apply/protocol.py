@@ -11,17 +11,26 @@ progress `job` tells.
 from __future__ import annotations
 
 import json
-from typing import Any, BinaryIO
+from typing import Any, Protocol
 
 LONGEST_LINE = 64 * 1024 * 1024
 """Bytes of one message: the state of 50,000 extensions has about 20 MB."""
+
+
+class Reader(Protocol):
+    def readline(self, limit: int, /) -> bytes: ...
+
+
+class Writer(Protocol):
+    def write(self, data: bytes, /) -> int: ...
+    def flush(self) -> None: ...
 
 
 class ProtocolError(ValueError):
     """A message that is not one JSON object of bearable length."""
 
 
-def read_message(stream: BinaryIO) -> dict[str, Any] | None:
+def read_message(stream: Reader) -> dict[str, Any] | None:
     """The next message, None at the end of the stream."""
     line = stream.readline(LONGEST_LINE + 1)
     if not line:
@@ -37,7 +46,7 @@ def read_message(stream: BinaryIO) -> dict[str, Any] | None:
     return message
 
 
-def write_message(stream: BinaryIO, message: dict[str, Any]) -> None:
+def write_message(stream: Writer, message: dict[str, Any]) -> None:
     """Send one message and flush it."""
     stream.write(json.dumps(message, ensure_ascii=False, separators=(",", ":")).encode() + b"\n")
     stream.flush()

@@ -1,10 +1,10 @@
 """The revisions: every applied state with its files, author, reason and report.
 
-    revisions/000012/revision.json   who, when, why, what became of it
-                     state.json      the state (mode 0640: it holds secrets)
-                     manifest.json   path, hash, mode and group of every file
-                     root/etc/…      the files
-    current -> revisions/000012      the revision in force
+revisions/000012/revision.json   who, when, why, what became of it
+                 state.json      the state (mode 0640: it holds secrets)
+                 manifest.json   path, hash, mode and group of every file
+                 root/etc/…      the files
+current -> revisions/000012      the revision in force
 """
 
 from __future__ import annotations

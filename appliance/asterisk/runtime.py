@@ -79,9 +79,12 @@ def _asterisk(configuration: Path, user: str) -> list[str]:
     return ["asterisk", "-f", "-C", str(configuration), "-U", user, "-G", user]
 
 
+_ALREADY_THERE = frozenset({"127.0.0.1", "::1", "0.0.0.0", "::"})  # noqa: S104 - not bound here
+
+
 def _addresses(addresses: Iterable[str]) -> list[str]:
     steps = ["ip link set lo up"]
-    for address in sorted(set(addresses) - {"127.0.0.1", "::1", "0.0.0.0", "::"}):
+    for address in sorted(set(addresses) - _ALREADY_THERE):
         length = 128 if ":" in address else 32
         steps.append(f"ip address add {shlex.quote(address)}/{length} dev lo")
     return steps

@@ -42,7 +42,7 @@ FILTERS: Mapping[str, Escape] = {
 
 @cache
 def _environment(escaping: Escape) -> Environment:
-    environment = Environment(
+    environment = Environment(  # noqa: S701 - not HTML; `finalize` escapes for the format
         loader=FileSystemLoader(paths.templates()),
         undefined=StrictUndefined,
         trim_blocks=True,

@@ -105,7 +105,9 @@ def _shared_slots(state: State) -> Iterator[Fault]:
 def _shared_macs(state: State) -> Iterator[Fault]:
     for mac, times in Counter(d.mac for d in state.devices if d.mac).items():
         if times > 1:
-            yield Fault("devices", "%(times)d devices have the MAC %(mac)s", {"mac": mac, "times": times})
+            yield Fault(
+                "devices", "%(times)d devices have the MAC %(mac)s", {"mac": mac, "times": times}
+            )
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,9 +41,7 @@ def check(_state: State, _references: References) -> Iterator[Fault]:
 
 def files(_state: State, references: References, _machine: Machine) -> Iterator[File]:
     """Yield extensions.conf and the map from every internal number to its place."""
-    claims = {
-        number: claim[0] for number, claim in references.by_number.items() if claim[0].entry
-    }
+    claims = {number: claim[0] for number, claim in references.by_number.items() if claim[0].entry}
     lengths = sorted({len(reference.number) for reference in references.all("extension")})
     yield File(
         "etc/asterisk/extensions.conf",

@@ -50,9 +50,7 @@ def references(state: State) -> Iterator[Reference]:
     for extension in state.extensions:
         entry = f"{names.EXTENSION},{extension.number},1"
         person = ("user", extension.user) if extension.user else None
-        yield Reference(
-            "extension", extension.id, extension.label, extension.number, entry, person
-        )
+        yield Reference("extension", extension.id, extension.label, extension.number, entry, person)
 
 
 def check(state: State, references: References) -> Iterator[Fault]:
@@ -90,4 +88,3 @@ def probes(state: State, _references: References) -> Iterator[Probe]:
             (f"Result: {extension.ring_time_s}",),
             absent="Result: Return",
         )
-

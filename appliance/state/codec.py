@@ -44,7 +44,9 @@ def encode(value: Any, secrets: SecretWriter = reveal, where: str = "") -> Any:
             for field in dataclasses.fields(value)
         }
     if isinstance(value, tuple):
-        return [encode(item, secrets, _join(where, key_of(item, i))) for i, item in enumerate(value)]
+        return [
+            encode(item, secrets, _join(where, key_of(item, i))) for i, item in enumerate(value)
+        ]
     return value
 
 
@@ -65,10 +67,7 @@ def canonical_json(data: Any) -> bytes:
 
 def key_of(item: Any, index: int) -> str:
     """How a list item is named in places: by its id where it has one."""
-    if isinstance(item, dict):
-        name = item.get("id")
-    else:
-        name = getattr(item, "id", None)
+    name = item.get("id") if isinstance(item, dict) else getattr(item, "id", None)
     return name if isinstance(name, str) and name else str(index)
 
 

@@ -83,7 +83,9 @@ class Between:
 
 # Characters that change how the text around them is read: a name that carries one can
 # show something else than it is (Unicode Technical Report 36, section 2.3).
-_BIDI_CONTROLS = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+_BIDI_CONTROLS = frozenset(
+    "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
+)
 
 
 @dataclass(frozen=True, slots=True)

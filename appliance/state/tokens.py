@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import secrets
 import string
 
@@ -28,5 +29,5 @@ def new_pin(length: int = 6) -> Secret:
 
 def guessable_pin(text: str) -> bool:
     """Whether all digits are equal or each follows the one before, upwards or downwards."""
-    steps = {(int(b) - int(a)) % 10 for a, b in zip(text, text[1:], strict=False)}
+    steps = {(int(b) - int(a)) % 10 for a, b in itertools.pairwise(text)}
     return len(steps) <= 1 and steps <= {0, 1, 9}
