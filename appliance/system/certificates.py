@@ -12,6 +12,7 @@ import subprocess
 import tempfile
 from pathlib import Path
 
+from appliance import product
 from appliance.apply import atomic
 
 AUTHORITY_DAYS = 3650
@@ -38,13 +39,12 @@ def issue_server(folder: Path, names: list[str], addresses: list[str], group: in
     with tempfile.TemporaryDirectory(dir=folder) as scratch:
         work = Path(scratch)
         (work / "extensions").write_text(extensions)
-        _openssl("genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256",
-                 "-out", str(work / "key"))  # fmt: skip
-        _openssl("req", "-new", "-key", str(work / "key"), "-subj", f"/CN={names[0]}",
-                 "-out", str(work / "request"))  # fmt: skip
-        _openssl("x509", "-req", "-in", str(work / "request"), "-days", str(SERVER_DAYS),
-                 "-CA", str(folder / "authority.crt"), "-CAkey", str(folder / "authority.key"),
-                 "-extfile", str(work / "extensions"), "-out", str(work / "certificate"))  # fmt: skip
+        _make_key(work / "key")
+        request = ["req", "-new", "-key", work / "key", "-subj", f"/CN={names[0]}"]
+        _openssl(*request, "-out", work / "request")
+        authority = ["-CA", folder / "authority.crt", "-CAkey", folder / "authority.key"]
+        sign = ["x509", "-req", "-in", work / "request", "-days", SERVER_DAYS, *authority]
+        _openssl(*sign, "-extfile", work / "extensions", "-out", work / "certificate")
         atomic.write_file(folder / "server.key", (work / "key").read_bytes(), 0o640, group)
         atomic.write_file(folder / "server.crt", (work / "certificate").read_bytes(), 0o644)
 
@@ -52,19 +52,29 @@ def issue_server(folder: Path, names: list[str], addresses: list[str], group: in
 def _make_authority(folder: Path) -> None:
     with tempfile.TemporaryDirectory(dir=folder) as scratch:
         work = Path(scratch)
-        _openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256",
-                 "-noenc", "-days", str(AUTHORITY_DAYS), "-subj", "/CN=Centralino authority",
-                 "-addext", "basicConstraints=critical,CA:TRUE,pathlen:0",
-                 "-addext", "keyUsage=critical,keyCertSign,cRLSign",
-                 "-keyout", str(work / "key"), "-out", str(work / "certificate"))  # fmt: skip
+        _make_key(work / "key")
+        _openssl(
+            *("req", "-x509", "-key", work / "key", "-days", AUTHORITY_DAYS),
+            *("-subj", f"/CN={product.NAME} authority"),
+            *("-addext", "basicConstraints=critical,CA:TRUE,pathlen:0"),
+            *("-addext", "keyUsage=critical,keyCertSign,cRLSign"),
+            *("-out", work / "certificate"),
+        )
         atomic.write_file(folder / "authority.key", (work / "key").read_bytes(), 0o600)
         atomic.write_file(folder / "authority.crt", (work / "certificate").read_bytes(), 0o644)
 
 
-def _openssl(*arguments: str) -> None:
+def _make_key(path: Path) -> None:
+    _openssl("genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256", "-out", path)
+
+
+def _openssl(*arguments: str | int | Path) -> None:
     program = shutil.which("openssl")
     if program is None:
         raise FileNotFoundError("openssl is not installed")
     subprocess.run(
-        [program, *arguments], check=True, capture_output=True, env={**os.environ, "LC_ALL": "C"}
+        [program, *map(str, arguments)],
+        check=True,
+        capture_output=True,
+        env={**os.environ, "LC_ALL": "C"},
     )

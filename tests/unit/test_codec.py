@@ -14,7 +14,7 @@ class Room:
     id: ObjectId
     name: Label
     number: InternalNumber = "10"
-    key: Secret = Secret("")
+    key: Secret = Secret("")  # noqa: RUF009 - immutable
 
 
 @dataclass(frozen=True)
