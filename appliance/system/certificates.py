@@ -19,6 +19,8 @@ AUTHORITY_DAYS = 3650
 SERVER_DAYS = 397
 """The longest life that browsers accept (CA/Browser Forum baseline requirements 6.3.2)."""
 
+_Word = str | int | Path
+
 
 def ensure(folder: Path, host_name: str, asterisk_group: int) -> None:
     """Make authority and server certificate below `folder` unless they are there."""
@@ -40,10 +42,23 @@ def issue_server(folder: Path, names: list[str], addresses: list[str], group: in
         work = Path(scratch)
         (work / "extensions").write_text(extensions)
         _make_key(work / "key")
-        request = ["req", "-new", "-key", work / "key", "-subj", f"/CN={names[0]}"]
+        request: list[_Word] = ["req", "-new", "-key", work / "key", "-subj", f"/CN={names[0]}"]
         _openssl(*request, "-out", work / "request")
-        authority = ["-CA", folder / "authority.crt", "-CAkey", folder / "authority.key"]
-        sign = ["x509", "-req", "-in", work / "request", "-days", SERVER_DAYS, *authority]
+        authority: list[_Word] = [
+            "-CA",
+            folder / "authority.crt",
+            "-CAkey",
+            folder / "authority.key",
+        ]
+        sign: list[_Word] = [
+            "x509",
+            "-req",
+            "-in",
+            work / "request",
+            "-days",
+            SERVER_DAYS,
+            *authority,
+        ]
         _openssl(*sign, "-extfile", work / "extensions", "-out", work / "certificate")
         atomic.write_file(folder / "server.key", (work / "key").read_bytes(), 0o640, group)
         atomic.write_file(folder / "server.crt", (work / "certificate").read_bytes(), 0o644)
@@ -68,7 +83,7 @@ def _make_key(path: Path) -> None:
     _openssl("genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256", "-out", path)
 
 
-def _openssl(*arguments: str | int | Path) -> None:
+def _openssl(*arguments: _Word) -> None:
     program = shutil.which("openssl")
     if program is None:
         raise FileNotFoundError("openssl is not installed")
