@@ -231,10 +231,14 @@ def _peer(connection: socket.socket) -> int:
 
 
 def serve(engine: Engine, socket_path: Path, allowed: frozenset[int], group: int) -> None:
-    """Recover, then serve until SIGTERM. Late trials are undone meanwhile."""
+    """Recover, make sure that there is a revision, then serve until SIGTERM.
+
+    Late trials are undone meanwhile.
+    """
     done = engine.recover()
     if done:
         log.warning("after a restart: %s", done)
+    log.info("revision %d is in force", engine.initialise())
     server = EngineServer(socket_path, Verbs(engine), allowed, group)
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -146,11 +146,7 @@ class Engine:
             if plan.empty:
                 return base
             self._refuse_hand_made(plan, overwrite)
-            proof = self._prove(rendered, progress)
-            if not proof.passed:
-                raise NotProved(
-                    tuple(Fault(where, "%(said)s", {"said": said}) for where, said in proof.faults)
-                )
+            self._require_proof(rendered, progress)
             number = self._adopt(rendered, author, reason)
             self._switch(number, rendered, plan, confirm_within_s, progress)
             self.store.prune(KEPT_REVISIONS)
@@ -220,6 +216,23 @@ class Engine:
             self._take_back(trial, "cut off before it was verified and confirmed")
             return f"revision {trial.number} was undone, {trial.former} is in force"
 
+    def initialise(self, progress: Progress = lambda _step: None) -> int:
+        """Put the empty state in force on a new machine; returns the revision in force.
+
+        Called once after `recover()` and before Asterisk starts for the first time, so
+        that it finds files of ours. There is nothing to go back to, hence no trial; a cut
+        before the link is there makes the next start do it again. Raises NotProved when
+        this Asterisk cannot run even the empty state.
+        """
+        with self._lock:
+            if not self.store.current():
+                rendered = self._render(registry.empty_state())
+                self._require_proof(rendered, progress)
+                number = self._adopt(rendered, "system", "first start")
+                self.store.mark(number, "good")
+                self.store.put_in_force(number)
+            return self.store.current()
+
     # ── steps ─────────────────────────────────────────────────────────────────────
 
     def _expect(self, base: int) -> None:
@@ -265,6 +278,13 @@ class Engine:
         proof = self._shadow.prove(root, rendered.probes, changed)
         self._proved = {rendered.files.digest: proof}
         return proof
+
+    def _require_proof(self, rendered: Rendered, progress: Progress) -> None:
+        proof = self._prove(rendered, progress)
+        if not proof.passed:
+            raise NotProved(
+                tuple(Fault(where, "%(said)s", {"said": said}) for where, said in proof.faults)
+            )
 
     def _adopt(self, rendered: Rendered, author: str, reason: str) -> int:
         current = self.store.current()

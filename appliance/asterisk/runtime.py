@@ -12,6 +12,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+USER = "asterisk"
+"""The account that Asterisk gives up root for."""
+
 MODULES = "/usr/lib/x86_64-linux-gnu/asterisk/modules"
 """Where Debian's package puts the modules; `Runtime.modules()` finds other architectures."""
 
@@ -38,7 +41,7 @@ class Runtime:
         raise LookupError(f"{passwd} has no account {name}")
 
     def command(
-        self, configuration: Path, shared: Iterable[Path], *, user: str = "asterisk"
+        self, configuration: Path, shared: Iterable[Path], *, user: str = USER
     ) -> list[str]:
         """The command line of an Asterisk in the foreground.
 
@@ -51,24 +54,22 @@ class Runtime:
         return ["unshare", "--mount", "--propagation", "private", "sh", "-ec", "\n".join(steps)]
 
     def secluded(
-        self,
-        configuration: Path,
-        shared: Iterable[Path],
-        addresses: Iterable[str],
-        *,
-        user: str = "asterisk",
+        self, configuration: Path, shared: Iterable[Path], *, network: str = "", user: str = USER
     ) -> list[str]:
         """The command line of an Asterisk that reaches nothing and dies with its parent.
 
-        It has a network namespace of its own with just `addresses` in it, and a process
-        namespace whose first process is killed when the calling thread ends. (Asterisk
-        itself could not be: changing its user clears the parent-death signal, prctl(2).)
+        It has a network namespace of its own in which every address may be bound and none
+        is reached, or lives in the one called `network` (ip-netns(8)). It also has a
+        process namespace, whose first process is killed when the calling thread ends.
+        (Asterisk itself could not be: changing its user clears the parent-death signal,
+        prctl(2).)
         """
-        steps = [*_addresses(addresses), *(_bound(self.root, shared) if self.root else ())]
+        steps = [*(() if network else _EVERY_ADDRESS)]
+        steps += _bound(self.root, shared) if self.root else ()
         steps += [f"{self._start(configuration, user)} &", "wait $!"]
-        flags = ["--mount", "--propagation", "private", "--net", "--pid", "--fork", "--kill-child"]
-        script = "\n".join(steps)
-        return ["setpriv", "--pdeathsig", "KILL", "unshare", *flags, "sh", "-ec", script]
+        place = ["ip", "netns", "exec", network, "unshare"] if network else ["unshare", "--net"]
+        flags = ["--mount", "--propagation", "private", "--pid", "--fork", "--kill-child"]
+        return ["setpriv", "--pdeathsig", "KILL", *place, *flags, "sh", "-ec", "\n".join(steps)]
 
     def _start(self, configuration: Path, user: str) -> str:
         inside = ["chroot", str(self.root)] if self.root else []
@@ -79,20 +80,27 @@ def _asterisk(configuration: Path, user: str) -> list[str]:
     return ["asterisk", "-f", "-C", str(configuration), "-U", user, "-G", user]
 
 
-_ALREADY_THERE = frozenset({"127.0.0.1", "::1", "0.0.0.0", "::"})  # noqa: S104 - not bound here
+_EVERY_ADDRESS = (
+    "ip link set lo up",
+    "for each in /proc/sys/net/ipv?/ip_nonlocal_bind; do echo 1 >$each; done",
+)
+"""A namespace's own settings (ip-sysctl): a configuration may name any address of the
+machine, and its shadow binds it without having it."""
 
 
-def _addresses(addresses: Iterable[str]) -> list[str]:
-    steps = ["ip link set lo up"]
-    for address in sorted(set(addresses) - _ALREADY_THERE):
-        length = 128 if ":" in address else 32
-        steps.append(f"ip address add {shlex.quote(address)}/{length} dev lo")
-    return steps
+_DISTRIBUTION = frozenset({"bin", "boot", "dev", "etc", "lib", "proc", "run", "sbin", "usr", "var"})
+"""Folders at the top of a Debian root that hold something Asterisk needs."""
 
 
 def _bound(root: Path, shared: Iterable[Path]) -> list[str]:
+    """Steps that make `shared` folders visible below `root`, for this mount namespace only."""
     at = shlex.quote(str(root))
+    shared = sorted(shared)
     steps = [f"mount -t proc proc {at}/proc", f"mount --rbind /dev {at}/dev"]
+    for top in sorted({folder.parts[1] for folder in shared} - _DISTRIBUTION):
+        # The places to mount on are made in memory, so that the root stays as it was built.
+        inside = shlex.quote(f"{root}/{top}")
+        steps += [f"mkdir -p {inside}", f"mount -t tmpfs -o mode=1777 tmpfs {inside}"]
     for folder in shared:
         inside = shlex.quote(f"{root}{folder}")
         steps += [f"mkdir -p {inside}", f"mount --bind {shlex.quote(str(folder))} {inside}"]

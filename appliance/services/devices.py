@@ -20,7 +20,7 @@ from appliance.state.faults import Fault
 from appliance.state.fields import Between, ObjectId, OptionalLabel, Pattern, Secret
 from appliance.state.machine import Machine
 from appliance.state.references import Reference, References
-from appliance.verify.probes import Probe
+from appliance.verify.probes import NO_SUCH_OBJECT, Probe
 
 Slot = Annotated[int, Between(1, names.DEVICES_PER_EXTENSION)]
 Model = Annotated[str, Pattern(r"[a-z0-9][a-z0-9._-]{0,40}", "the name of a model")]
@@ -163,17 +163,17 @@ def probes(state: State, references: References) -> Iterator[Probe]:
             where,
             f"pjsip show endpoint {each.name}",
             (f"context : {names.FROM_PHONE}", f"aors : {each.name}", f"auth : {each.name}"),
-            absent="Unable to find object",
+            absent=NO_SUCH_OBJECT,
         )
         yield Probe(
             where,
             f"pjsip show aor {each.name}",
             (f"mailboxes : {names.mailbox(each.number)}",),
-            absent="Unable to find object",
+            absent=NO_SUCH_OBJECT,
         )
         yield Probe(
             where,
             f"pjsip show auth {each.name}",
             (f"username : {each.name}",),
-            absent="Unable to find object",
+            absent=NO_SUCH_OBJECT,
         )

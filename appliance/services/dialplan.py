@@ -16,7 +16,7 @@ from appliance.render.fileset import File
 from appliance.state.faults import Fault
 from appliance.state.machine import Machine
 from appliance.state.references import Reference, References
-from appliance.verify.probes import Probe
+from appliance.verify.probes import NOT_IN_MAP, Probe
 
 LONGEST_DIALLED = 24
 """Signs that a phone may dial: prefix 2, 00, and 15 digits of E.164, with room to spare."""
@@ -72,9 +72,5 @@ def probes(_state: State, references: References) -> Iterator[Probe]:
                 claims[0].where,
                 f"dialplan eval function AST_CONFIG({names.NUMBERS_MAP},{number},entry)",
                 (f"Result: {claims[0].entry}",),
-                absent=NOT_FOUND,
+                absent=NOT_IN_MAP,
             )
-
-
-NOT_FOUND = "Return Value: Failure"
-"""How the console answers a function that found nothing."""

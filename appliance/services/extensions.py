@@ -19,7 +19,7 @@ from appliance.state.faults import Fault
 from appliance.state.fields import Between, InternalNumber, Language, ObjectId, OptionalLabel
 from appliance.state.machine import Machine
 from appliance.state.references import Reference, References
-from appliance.verify.probes import Probe
+from appliance.verify.probes import NOT_IN_MAP, Probe
 
 RingTime = Annotated[int, Between(5, 300, "s")]
 
@@ -86,5 +86,5 @@ def probes(state: State, _references: References) -> Iterator[Probe]:
             "dialplan eval function "
             f"AST_CONFIG({names.EXTENSIONS_MAP},{extension.number},ring_time_s)",
             (f"Result: {extension.ring_time_s}",),
-            absent="Result: Return",
+            absent=NOT_IN_MAP,
         )

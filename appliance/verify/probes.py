@@ -5,6 +5,12 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+NOT_IN_MAP = "Return Value: Failure"
+"""How the console answers AST_CONFIG() for a section that does not exist."""
+
+NO_SUCH_OBJECT = "Unable to find object"
+"""How the console answers `pjsip show …` for an object that does not exist."""
+
 
 @dataclass(frozen=True, slots=True)
 class Probe:

@@ -1,8 +1,8 @@
 """The shadow: a second Asterisk without network that boots the candidate files.
 
-It has its own folders for everything it writes and a network namespace in which the
-addresses of the candidate exist but nobody else does. What it has loaded is compared
-with the model, and every error that it logs stops the plan.
+It has its own folders for everything it writes and a network namespace in which it may
+bind every address and reaches nobody. What it has loaded is compared with the model, and
+every error that it logs stops the plan.
 """
 
 from __future__ import annotations
@@ -51,7 +51,6 @@ class Shadow:
 
     runtime: Runtime
     machine: Machine
-    addresses: tuple[str, ...] = ()
     at_most: int = 2000
 
     def prove(self, root: Path, probes: Sequence[Probe], changed: Sequence[Probe]) -> Proof:
@@ -86,7 +85,7 @@ class Shadow:
         candidate = root / "etc/asterisk"
         configuration.write_text(_own_folders(candidate / "asterisk.conf", candidate, folder))
         shared = [self.machine.layout.prefix]
-        command = self.runtime.secluded(configuration, shared, self.addresses)
+        command = self.runtime.secluded(configuration, shared)
         with (folder / "console").open("wb") as output:
             process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT)
         try:

@@ -1,0 +1,16 @@
+"""Fixtures that several folders of tests share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.support.pbx import Pbx, running_pbx
+
+
+@pytest.fixture(scope="module")
+def pbx() -> Iterator[Pbx]:
+    """A whole telephone system with a real Asterisk, shared by the tests of one module."""
+    with running_pbx() as system:
+        yield system
