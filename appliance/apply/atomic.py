@@ -25,13 +25,14 @@ def write_tree(folder: Path, files: dict[str, tuple[bytes, int, int | None]]) ->
     `files` maps relative paths to (content, mode, group). Folders are readable for all:
     what is secret is protected by the modes of the files.
     """
-    folder.mkdir(mode=0o755)
     folders = {folder}
+    _new_folder(folder)
     for name, (content, mode, group) in files.items():
         path = folder / name
         for parent in reversed(path.relative_to(folder).parents[:-1]):
-            (folder / parent).mkdir(mode=0o755, exist_ok=True)
-            folders.add(folder / parent)
+            if folder / parent not in folders:
+                folders.add(folder / parent)
+                _new_folder(folder / parent)
         _write_new(path, content, mode, group)
     for each in sorted(folders, reverse=True):
         sync_folder(each)
@@ -52,6 +53,11 @@ def sync_folder(folder: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+def _new_folder(folder: Path) -> None:
+    folder.mkdir()
+    os.chmod(folder, 0o755)  # noqa: S103 - whatever the umask; Asterisk walks through it
 
 
 def _write_new(path: Path, content: bytes, mode: int, group: int | None) -> None:

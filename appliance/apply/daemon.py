@@ -263,7 +263,7 @@ def main() -> None:
     parser.add_argument("--allow", action="append", default=[], help="user that may connect")
     options = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(name)s %(levelname)s %(message)s")
-    os.umask(0o027)
+    os.umask(0o022)
     runtime = runtime_of(options.asterisk_root)
     machine = load_machine(options.prefix, runtime)
     engine = Engine(machine, Shadow(runtime, machine))
