@@ -63,6 +63,30 @@ class Layout:
         """The certificate and key that Asterisk, nginx and the others present."""
         return self.state / "certificates"
 
+    @property
+    def facts(self) -> Path:
+        """What first boot or a checkout has settled about this machine: ports, groups."""
+        return self.prefix / "etc/centralino/machine.json"
+
+    # Each process besides the engine and Asterisk has folders of its own, as systemd's
+    # StateDirectory=, RuntimeDirectory= and LogsDirectory= make them on the appliance.
+
+    def state_of(self, process: str) -> Path:
+        """What `process` keeps; only its own account writes here."""
+        return self.prefix / "var/lib" / f"centralino-{process}"
+
+    def run_of(self, process: str) -> Path:
+        """Sockets of `process`, lost with a restart."""
+        return self.prefix / "run" / f"centralino-{process}"
+
+    def log_of(self, process: str) -> Path:
+        """The folder of a process's log where there is no journal."""
+        return self.prefix / "var/log" / f"centralino-{process}"
+
+    def socket_of(self, process: str) -> Path:
+        """Where `process` listens for the web server in front and for its neighbours."""
+        return self.run_of(process) / f"{process}.sock"
+
 
 @dataclass(frozen=True, slots=True)
 class Machine:
@@ -71,6 +95,8 @@ class Machine:
     `secrets` maps a purpose (`ami-live`) to the secret that this machine made for it,
     `groups` the names of groups to their numbers. `asterisk_modules` is Asterisk's
     module folder, `http_port` and `ami_port` its two doors on the loopback address.
+    `web_port` and `web_plain_port` are those of the web server in front, with and
+    without TLS; `addresses` are the machine's own, for its web certificate.
     """
 
     layout: Layout = Layout()
@@ -80,3 +106,6 @@ class Machine:
     asterisk_modules: str = "/usr/lib/x86_64-linux-gnu/asterisk/modules"
     http_port: int = 8088
     ami_port: int = 5038
+    web_port: int = 443
+    web_plain_port: int = 80
+    addresses: tuple[str, ...] = ()

@@ -1,4 +1,4 @@
-"""The machine's own authority and the certificate that its servers present.
+"""The machine's own authority and the certificates that its servers present.
 
 Made at first start with openssl, so that SIP over TLS and the portal's HTTPS work
 before anybody has brought a certificate of a public authority.
@@ -10,6 +10,7 @@ import os
 import shutil
 import subprocess
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 from appliance import product
@@ -19,24 +20,40 @@ AUTHORITY_DAYS = 3650
 SERVER_DAYS = 397
 """The longest life that browsers accept (CA/Browser Forum baseline requirements 6.3.2)."""
 
+RENEW_BEFORE_DAYS = 30
+
+LOOPBACK = ("127.0.0.1", "::1")
+
 _Word = str | int | Path
 
 
-def ensure(folder: Path, host_name: str, asterisk_group: int) -> None:
-    """Make authority and server certificate below `folder` unless they are there."""
+def ensure_authority(folder: Path) -> None:
+    """Make the authority below `folder` unless it is there."""
     folder.mkdir(mode=0o755, parents=True, exist_ok=True)
     if not (folder / "authority.crt").exists():
         _make_authority(folder)
-    if not (folder / "server.crt").exists():
-        issue_server(folder, [host_name, "localhost"], ["127.0.0.1"], asterisk_group)
 
 
-def issue_server(folder: Path, names: list[str], addresses: list[str], group: int) -> None:
+def ensure_server(
+    folder: Path, server: str, host_name: str, addresses: Sequence[str], group: int
+) -> None:
+    """Make `<server>.crt` and `.key` unless one is there that is valid for a while yet
+    and names `host_name` and all `addresses`; `group` may read the key."""
+    names = [host_name, "localhost"]
+    wanted = [*LOOPBACK, *(each for each in addresses if each not in LOOPBACK)]
+    if not _covers(folder / f"{server}.crt", names, wanted):
+        issue_server(folder, server, names, wanted, group)
+
+
+def issue_server(
+    folder: Path, server: str, names: Sequence[str], addresses: Sequence[str], group: int
+) -> None:
     """Issue a new server certificate for these names and addresses."""
     alternatives = [f"DNS:{name}" for name in names] + [f"IP:{each}" for each in addresses]
     extensions = (
         f"subjectAltName={','.join(alternatives)}\nextendedKeyUsage=serverAuth\n"
         "keyUsage=digitalSignature\nbasicConstraints=critical,CA:FALSE\n"
+        "subjectKeyIdentifier=hash\nauthorityKeyIdentifier=keyid\n"
     )
     with tempfile.TemporaryDirectory(dir=folder) as scratch:
         work = Path(scratch)
@@ -44,24 +61,34 @@ def issue_server(folder: Path, names: list[str], addresses: list[str], group: in
         _make_key(work / "key")
         request: list[_Word] = ["req", "-new", "-key", work / "key", "-subj", f"/CN={names[0]}"]
         _openssl(*request, "-out", work / "request")
-        authority: list[_Word] = [
-            "-CA",
-            folder / "authority.crt",
-            "-CAkey",
-            folder / "authority.key",
-        ]
-        sign: list[_Word] = [
-            "x509",
-            "-req",
-            "-in",
-            work / "request",
-            "-days",
-            SERVER_DAYS,
-            *authority,
-        ]
-        _openssl(*sign, "-extfile", work / "extensions", "-out", work / "certificate")
-        atomic.write_file(folder / "server.key", (work / "key").read_bytes(), 0o640, group)
-        atomic.write_file(folder / "server.crt", (work / "certificate").read_bytes(), 0o644)
+        _openssl(
+            *("x509", "-req", "-in", work / "request", "-days", SERVER_DAYS),
+            *("-CA", folder / "authority.crt", "-CAkey", folder / "authority.key"),
+            *("-extfile", work / "extensions", "-out", work / "certificate"),
+        )
+        atomic.write_file(folder / f"{server}.key", (work / "key").read_bytes(), 0o640, group)
+        atomic.write_file(folder / f"{server}.crt", (work / "certificate").read_bytes(), 0o644)
+
+
+def _covers(certificate: Path, names: Sequence[str], addresses: Sequence[str]) -> bool:
+    """Whether the certificate is there, lives on for a while and holds all of these."""
+    if not certificate.exists():
+        return False
+    checks = ["-checkend", str(RENEW_BEFORE_DAYS * 86400)]
+    questions = [checks, *(["-checkhost", name] for name in names)]
+    questions += [["-checkip", address] for address in addresses]
+    return all(_agrees(certificate, *question) for question in questions)
+
+
+def _agrees(certificate: Path, *question: str) -> bool:
+    """What `openssl x509` says to a -check option: 3.x answers only in words for some."""
+    program = _program()
+    asked = subprocess.run(
+        [program, "x509", "-noout", "-in", str(certificate), *question],
+        capture_output=True,
+        text=True,
+    )
+    return asked.returncode == 0 and "does NOT match" not in asked.stdout
 
 
 def _make_authority(folder: Path) -> None:
@@ -84,12 +111,16 @@ def _make_key(path: Path) -> None:
 
 
 def _openssl(*arguments: _Word) -> None:
-    program = shutil.which("openssl")
-    if program is None:
-        raise FileNotFoundError("openssl is not installed")
     subprocess.run(
-        [program, *map(str, arguments)],
+        [_program(), *map(str, arguments)],
         check=True,
         capture_output=True,
         env={**os.environ, "LC_ALL": "C"},
     )
+
+
+def _program() -> str:
+    program = shutil.which("openssl")
+    if program is None:
+        raise FileNotFoundError("openssl is not installed")
+    return program

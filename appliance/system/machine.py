@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import grp
+import json
 import os
 import socket
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
+from appliance import credentials
 from appliance.apply import atomic
 from appliance.asterisk.runtime import Runtime
-from appliance.state.fields import Secret
+from appliance.state.codec import canonical_json, decode, encode
+from appliance.state.fields import Address, Between, Port, Secret
 from appliance.state.machine import Layout, Machine
 from appliance.state.tokens import new_secret
-from appliance.system import certificates
-
-SECRETS = ("ami-live", "ari-apps")
-"""Purposes for which each machine makes a secret of its own."""
-
-LOCAL_GROUPS = ("centralino",)
-"""Groups of this machine itself; `asterisk` is looked up where Asterisk lives."""
+from appliance.system import accounts, certificates
 
 
 def runtime_of(root: Path | None) -> Runtime:
@@ -26,30 +26,88 @@ def runtime_of(root: Path | None) -> Runtime:
     return Runtime(root.resolve() if root else None)
 
 
+@dataclass(frozen=True, slots=True)
+class GroupNumber:
+    """The number of a group that the machine's user database does not know."""
+
+    name: str
+    number: Annotated[int, Between(1, 2**31)]
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What first boot, or the supervisor of a checkout, has settled about this machine.
+
+    `web_plain_port` 0 means none; `addresses` are the machine's own.
+    """
+
+    host_name: str = ""
+    ami_port: Port = 5038
+    http_port: Port = 8088
+    web_port: Port = 443
+    web_plain_port: Annotated[int, Between(0, 65535)] = 80
+    addresses: tuple[Address, ...] = ()
+    groups: tuple[GroupNumber, ...] = ()
+
+
+def read_facts(layout: Layout) -> Facts:
+    """The facts of machine.json, or the appliance's own when there is none."""
+    try:
+        data = json.loads(layout.facts.read_bytes())
+    except FileNotFoundError:
+        return Facts()
+    return decode(Facts, data)
+
+
+def write_facts(layout: Layout, facts: Facts) -> None:
+    """Write machine.json; StateError when the facts make no sense."""
+    data = encode(facts)
+    decode(Facts, data)
+    layout.facts.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
+    atomic.write_file(layout.facts, canonical_json(data), 0o644)
+
+
 def load_machine(prefix: Path, runtime: Runtime) -> Machine:
-    """The facts of this machine; makes folders, secrets and certificate where missing."""
+    """The facts of this machine; makes folders, secrets and certificates where missing."""
     layout = Layout(prefix.resolve())
+    facts = read_facts(layout)
     account = runtime.account("asterisk")
     _make_folders(layout, account)
-    groups = {"asterisk": account[1], **_local_groups()}
-    name = socket.gethostname()
-    certificates.ensure(layout.certificates, name, groups["asterisk"])
+    groups = {"asterisk": account[1], **_groups(facts)}
+    name = facts.host_name or socket.gethostname()
+    _ensure_certificates(layout, name, facts.addresses, groups)
     return Machine(
         layout=layout,
         host_name=name,
         groups=groups,
-        secrets={purpose: _secret(layout.state / "secrets", purpose) for purpose in SECRETS},
+        secrets={name: _secret(layout.state / "secrets", name) for name in credentials.ALL},
         asterisk_modules=runtime.modules(),
+        http_port=facts.http_port,
+        ami_port=facts.ami_port,
+        web_port=facts.web_port,
+        web_plain_port=facts.web_plain_port,
+        addresses=facts.addresses,
     )
 
 
-def _local_groups() -> dict[str, int]:
-    found = {}
-    for name in LOCAL_GROUPS:
-        try:
-            found[name] = grp.getgrnam(name).gr_gid
-        except KeyError:
-            continue
+def _ensure_certificates(
+    layout: Layout, name: str, addresses: tuple[str, ...], groups: Mapping[str, int]
+) -> None:
+    folder = layout.certificates
+    certificates.ensure_authority(folder)
+    for server, group in (("server", "asterisk"), ("web", accounts.WEB_GROUP)):
+        certificates.ensure_server(folder, server, name, addresses, groups.get(group, 0))
+
+
+def _groups(facts: Facts) -> dict[str, int]:
+    """Numbers of our groups: as the facts say, else the user database."""
+    found = {group.name: group.number for group in facts.groups}
+    for name in accounts.GROUPS:
+        if name not in found:
+            try:
+                found[name] = grp.getgrnam(name).gr_gid
+            except KeyError:
+                continue
     return found
 
 
