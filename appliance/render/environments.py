@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -23,7 +24,13 @@ Escape = Callable[[Any], str]
 
 def render(template: str, escaping: Escape = escape.asterisk_value, /, **values: Any) -> bytes:
     """The bytes of one file: `template` is a path below `templates/`."""
-    text = _environment(escaping).get_template(template).render(**values)
+    return render_from(paths.templates(), template, escaping, **values)
+
+
+def render_from(folder: Path, template: str, escaping: Escape, /, **values: Any) -> bytes:
+    """The bytes of one file whose `template` lies below `folder`, for packages that
+    bring templates of their own (telephone vendors)."""
+    text = _environment(escaping, folder).get_template(template).render(**values)
     return text.encode()
 
 
@@ -41,9 +48,9 @@ FILTERS: Mapping[str, Escape] = {
 
 
 @cache
-def _environment(escaping: Escape) -> Environment:
+def _environment(escaping: Escape, folder: Path) -> Environment:
     environment = Environment(  # noqa: S701 - not HTML; `finalize` escapes for the format
-        loader=FileSystemLoader(paths.templates()),
+        loader=FileSystemLoader(folder),
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,

@@ -72,3 +72,37 @@ def section(value: Any) -> str:
     if not _SECTION.fullmatch(text):
         raise UnsafeValue(f"{text[:40]!r} cannot be the name of a section")
     return text
+
+
+_XML = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&apos;"})
+
+# What XML 1.0 section 2.2 leaves out of Char besides the controls refused by `one_line`.
+_NOT_XML = re.compile("[\ud800-\udfff\ufffe\uffff]")
+
+
+def xml(value: Any) -> str:
+    """A text or attribute value in an XML file; truth values become on and off.
+
+    Numbers and texts only: None would otherwise be written as a word.
+    """
+    if value is None:
+        raise UnsafeValue("no value")
+    text = one_line(value)
+    if _NOT_XML.search(text):
+        raise UnsafeValue(f"character that XML forbids in {text[:40]!r}")
+    return text.translate(_XML)
+
+
+def yealink_value(value: Any) -> str:
+    """A value on the right of `=` in a Yealink configuration file.
+
+    An empty value would keep what the phone has, and `%NULL%` is the word that resets
+    (Yealink Auto Provisioning Guide); so nothing becomes that word, and a text that
+    only looks like it is taken apart.
+    """
+    if value is None or value == "":
+        return "%NULL%"
+    if isinstance(value, bool):
+        return "1" if value else "0"
+    text = one_line(value).strip()
+    return text.replace("%NULL%", "% NULL %")

@@ -2,14 +2,17 @@
 
 One endpoint per line, named after the extension's number and the line's slot (`215-1`),
 so that a lamp can watch a number with one pattern and nothing grows with the number of
-phones except the file of endpoints itself.
+phones except the file of endpoints itself. What a phone is served besides its lines
+(keys, passwords, the token it fetches its file with) stands here too; `provisioning`
+turns it into the vendor's format.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Annotated, Literal
 
 from appliance.asterisk import names
@@ -19,7 +22,12 @@ from appliance.state.checks import duplicate_ids
 from appliance.state.faults import Fault
 from appliance.state.fields import Between, ObjectId, OptionalLabel, Pattern, Secret
 from appliance.state.machine import Machine
-from appliance.state.references import Reference, References
+from appliance.state.references import Destination, Reference, References
+from appliance.state.tokens import (
+    LONGEST_WEB_PASSWORD,
+    SHORTEST_WEB_PASSWORD,
+    plain_secret,
+)
 from appliance.verify.probes import NO_SUCH_OBJECT, Probe
 
 Slot = Annotated[int, Between(1, names.DEVICES_PER_EXTENSION)]
@@ -29,8 +37,36 @@ OptionalMac = Annotated[
 ]
 SipTransport = Literal["udp", "tcp", "tls", "wss"]
 
+KeyKind = Literal["line", "blf", "speed_dial"]
+DialledDigits = Annotated[
+    str, Pattern(r"[0-9*#+]{0,32}", "at most 32 digits or the signs * # +, or empty")
+]
+
 SHORTEST_SECRET = 20
 """Characters of a line's password; the system makes it, so nobody has to type it."""
+
+SHORTEST_TOKEN = 22
+"""Characters of a provisioning token: 22 letters and digits carry 131 bits."""
+
+LONGEST_SECRET = 64
+
+CODECS: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        "udp": ("g722", "alaw", "ulaw"),
+        "tcp": ("g722", "alaw", "ulaw"),
+        "tls": ("g722", "alaw", "ulaw"),
+        "wss": ("opus", "alaw", "ulaw"),
+    }
+)
+"""Transport -> codecs in order of preference, in Asterisk's words: for both ends."""
+
+REGISTRATION_S = 600
+"""How long a phone's registration lasts; within the limits of its address of record."""
+
+
+def encrypts_media(transport: SipTransport) -> bool:
+    """Whether the media of a device on this transport is SRTP with keys in SDP (SDES)."""
+    return transport == "tls"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +84,29 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True)
+class FunctionKey:
+    """A programmable key; `position` counts from 1 over the phone and its side modules.
+
+    `line` is the line it uses, counted from 1. A `blf` key shows and picks up calls of
+    the object it `watches`, a `speed_dial` key dials `number`. An empty `label` takes
+    the name of what is watched.
+    """
+
+    position: Annotated[int, Between(1, 240)]
+    kind: KeyKind
+    line: Annotated[int, Between(1, 16)] = 1
+    watches: Destination | None = None
+    number: DialledDigits = ""
+    label: OptionalLabel = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Device:
-    """A telephone, a gateway or a program. `model` names an entry of the catalogue."""
+    """A telephone, a gateway or a program. `model` names an entry of the catalogue.
+
+    `token` is the secret in the address of its configuration; without one it is served
+    nothing. `web_password` opens its own web pages; empty means the site's.
+    """
 
     id: ObjectId
     model: Model
@@ -58,6 +115,10 @@ class Device:
     label: OptionalLabel = ""
     site: ObjectId = "main"
     transport: SipTransport = "udp"
+    token: Secret = Secret("")  # noqa: RUF009 - immutable
+    web_password: Secret = Secret("")  # noqa: RUF009 - immutable
+    keys: tuple[FunctionKey, ...] = ()
+    expansion_modules: Annotated[int, Between(0, 4)] = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,16 +142,58 @@ def check(state: State, references: References) -> Iterator[Fault]:
         for index, line in enumerate(device.lines):
             where = f"devices/{device.id}/lines/{index}"
             yield from references.missing(f"{where}/extension", "extension", line.extension)
-            if not _strong(line.secret):
+            if not plain_secret(line.secret, SHORTEST_SECRET, LONGEST_SECRET):
                 text = "must have at least %(least)d letters, digits, - or _"
                 yield Fault(f"{where}/secret", text, {"least": SHORTEST_SECRET})
+        yield from _bad_access(device, references)
+        yield from _bad_keys(device, references)
 
 
-def _strong(secret: Secret) -> bool:
-    """Whether a phone of any make can carry it and nobody can guess it."""
-    text = secret.reveal()
-    plain = text.isascii() and all(sign.isalnum() or sign in "-_" for sign in text)
-    return plain and SHORTEST_SECRET <= len(text) <= 64
+def _bad_access(device: Device, references: References) -> Iterator[Fault]:
+    """Yield faults of the secrets that guard a device's file and its web pages."""
+    where = f"devices/{device.id}"
+    if device.token and not plain_secret(device.token, SHORTEST_TOKEN, LONGEST_SECRET):
+        text = "must have at least %(least)d letters, digits, - or _"
+        yield Fault(f"{where}/token", text, {"least": SHORTEST_TOKEN})
+    if device.web_password:
+        if not plain_secret(device.web_password, SHORTEST_WEB_PASSWORD, LONGEST_WEB_PASSWORD):
+            values = {"least": SHORTEST_WEB_PASSWORD, "most": LONGEST_WEB_PASSWORD}
+            text = "must have %(least)d to %(most)d letters, digits, - or _"
+            yield Fault(f"{where}/web_password", text, values)
+    elif device.token and references.get("phone_site", device.site) is None:
+        yield Fault(
+            f"{where}/web_password",
+            "neither the phone nor its site “%(site)s” has a password for the phone's web pages",
+            {"site": device.site},
+        )
+
+
+def _bad_keys(device: Device, references: References) -> Iterator[Fault]:
+    """Yield faults of keys that share a position, use no line or lead nowhere."""
+    for position, times in Counter(key.position for key in device.keys).items():
+        if times > 1:
+            text = "stands %(times)d times"
+            yield Fault(f"devices/{device.id}/keys/{position}", text, {"times": times})
+    for key in device.keys:
+        where = f"devices/{device.id}/keys/{key.position}"
+        if key.line > len(device.lines):
+            values = {"line": key.line, "lines": len(device.lines)}
+            yield Fault(where, "uses line %(line)d, but the device has %(lines)d", values)
+        if key.kind == "speed_dial" and not key.number:
+            yield Fault(f"{where}/number", "must not be empty")
+        if (key.kind == "blf") != (key.watches is not None):
+            yield Fault(f"{where}/watches", "goes with a lamp key, and only with one")
+        elif key.watches is not None:
+            yield from _bad_watch(f"{where}/watches", key.watches, references)
+
+
+def _bad_watch(where: str, watched: Destination, references: References) -> Iterator[Fault]:
+    found = references.get(watched.kind, watched.id)
+    if found is None:
+        yield from references.missing(where, watched.kind, watched.id)
+    elif not found.number:
+        values = {"kind": watched.kind, "id": watched.id}
+        yield Fault(where, "the %(kind)s “%(id)s” has no number to watch", values)
 
 
 def _shared_slots(state: State) -> Iterator[Fault]:
@@ -144,7 +247,14 @@ def files(state: State, references: References, _machine: Machine) -> Iterator[F
         by_number.setdefault(endpoint.number, []).append(endpoint)
     yield File(
         "etc/asterisk/pjsip_phones.conf",
-        render_asterisk("devices", "pjsip_phones.conf", endpoints=endpoints, names=names),
+        render_asterisk(
+            "devices",
+            "pjsip_phones.conf",
+            endpoints=endpoints,
+            names=names,
+            codecs=CODECS,
+            encrypts_media=encrypts_media,
+        ),
         reload=("pjsip",),
         group="asterisk",
     )

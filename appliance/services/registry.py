@@ -7,7 +7,15 @@ from types import MappingProxyType
 from typing import Any, Protocol, cast
 
 from appliance.render.fileset import File, FileSet
-from appliance.services import asterisk_core, devices, dialplan, extensions, organisation, users
+from appliance.services import (
+    asterisk_core,
+    devices,
+    dialplan,
+    extensions,
+    organisation,
+    provisioning,
+    users,
+)
 from appliance.state.faults import Fault, StateError
 from appliance.state.machine import Machine
 from appliance.state.references import Reference, References
@@ -34,6 +42,7 @@ SERVICES: Mapping[str, Service] = MappingProxyType(
             users,
             extensions,
             devices,
+            provisioning,
             dialplan,
             asterisk_core,
         )

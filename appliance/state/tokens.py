@@ -8,6 +8,10 @@ import string
 
 from appliance.state.fields import Secret
 
+SHORTEST_WEB_PASSWORD = 12
+LONGEST_WEB_PASSWORD = 32
+"""Signs of the password of a phone's own web pages; some makers cut longer ones silently."""
+
 _SIGNS = string.ascii_letters + string.digits
 
 
@@ -31,3 +35,13 @@ def guessable_pin(text: str) -> bool:
     """Whether all digits are equal or each follows the one before, upwards or downwards."""
     steps = {(int(b) - int(a)) % 10 for a, b in itertools.pairwise(text)}
     return len(steps) <= 1 and steps <= {0, 1, 9}
+
+
+def plain_secret(secret: Secret, least: int, most: int) -> bool:
+    """Whether a secret has `least` to `most` ASCII letters, digits, - or _ and no other.
+
+    Every phone, file format and shell takes such a secret as it is.
+    """
+    text = secret.reveal()
+    plain = text.isascii() and all(sign.isalnum() or sign in "-_" for sign in text)
+    return plain and least <= len(text) <= most
