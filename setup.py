@@ -33,6 +33,7 @@ DEV = [
     "pytest-timeout>=2.2",
     "pytest-xdist>=3.5",
     "hypothesis>=6.90",
+    "baresip-python>=0.5.2a3",
     "playwright>=1.48",
     "ruff>=0.6",
     "mypy>=1.11",
