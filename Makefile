@@ -25,6 +25,20 @@ root: venv ## the Debian 14 root with Asterisk 22 (shared by all checkouts)
 	@tools/install_system_packages root
 	@$(BIN)/python -m tools.debian_root
 
+.PHONY: run
+run: venv ## start the whole system (WEB_PORT=…, SIP_PORT=… and others to change ports; DEMO=1)
+	@tools/install_system_packages root
+	@tools/install_system_packages run
+	@$(BIN)/python -m tools.checkout run
+
+.PHONY: stop
+stop: ## end what `make run` has started, and nothing else
+	@test ! -d .run || $(BIN)/python -m tools.checkout stop
+
+.PHONY: status
+status: ## how the processes of `make run` are
+	@$(BIN)/python -m tools.checkout status
+
 .PHONY: lint
 lint: venv ## ruff and mypy
 	$(BIN)/ruff check .

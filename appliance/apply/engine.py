@@ -8,6 +8,7 @@ by one rename, reload only what changed, read back, and only then call it good.
 from __future__ import annotations
 
 import datetime
+import json
 import threading
 import time
 from collections.abc import Callable
@@ -17,13 +18,14 @@ from appliance.apply.plan import Plan, file_changes, reloads_for, secret_texts
 from appliance.apply.revisions import Revision, RevisionStore
 from appliance.apply.trial import Trial, TrialRecord
 from appliance.asterisk.console import Console, ConsoleError
-from appliance.asterisk.reloads import RESTART, in_order
+from appliance.asterisk.reloads import RESTART, in_order, signalled
 from appliance.render.fileset import FileSet
 from appliance.services import registry
 from appliance.state.changes import changes
 from appliance.state.faults import Fault, StateError
 from appliance.state.machine import Machine
 from appliance.state.system_state import SystemState
+from appliance.system.signals import ask_to_reload
 from appliance.verify import readback
 from appliance.verify.probes import Probe
 from appliance.verify.shadow import Proof, Shadow
@@ -216,17 +218,26 @@ class Engine:
             self._take_back(trial, "cut off before it was verified and confirmed")
             return f"revision {trial.number} was undone, {trial.former} is in force"
 
+    def _first_state(self) -> SystemState:
+        try:
+            data = json.loads(self.machine.layout.first_state.read_bytes())
+        except FileNotFoundError:
+            return registry.empty_state()
+        return registry.decode(data)
+
     def initialise(self, progress: Progress = lambda _step: None) -> int:
-        """Put the empty state in force on a new machine; returns the revision in force.
+        """Put a first state in force on a new machine; returns the revision in force.
+
+        It is the one that first boot has left in `Layout.first_state`, or the empty one.
 
         Called once after `recover()` and before Asterisk starts for the first time, so
         that it finds files of ours. There is nothing to go back to, hence no trial; a cut
         before the link is there makes the next start do it again. Raises NotProved when
-        this Asterisk cannot run even the empty state.
+        this Asterisk cannot run it, StateError when it has faults.
         """
         with self._lock:
             if not self.store.current():
-                rendered = self._render(registry.empty_state())
+                rendered = self._render(self._first_state())
                 self._require_proof(rendered, progress)
                 number = self._adopt(rendered, "system", "first start")
                 self.store.mark(number, "good")
@@ -322,11 +333,15 @@ class Engine:
         self._deadline = time.monotonic() + seconds
 
     def _tell_asterisk(self, commands: tuple[str, ...], restart: bool) -> None:
+        questions = [command for command in commands if not signalled(command)]
         if restart and self.console.running():
             self.console.ask("core restart now")
         else:
-            for command in commands:
+            for command in questions:
                 self.console.ask(command)
+        for command in commands:
+            if signalled(command):
+                ask_to_reload(self.machine.layout, signalled(command))
         self.console.wait_until_booted(ASTERISK_STARTS_WITHIN_S)
 
     def _verify(self, before: tuple[Probe, ...], after: tuple[Probe, ...]) -> None:

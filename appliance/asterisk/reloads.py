@@ -12,6 +12,11 @@ from types import MappingProxyType
 RESTART = "restart"
 """Files that Asterisk reads only at its start (asterisk.conf, modules.conf, transports)."""
 
+WEB = "web"
+"""Files that the web server in front reads; it is told by a signal, not by the console."""
+
+_SIGNAL = "signal "
+
 CATALOGUE = MappingProxyType(
     {
         "logger": "logger reload",
@@ -29,9 +34,15 @@ CATALOGUE = MappingProxyType(
         "pjsip_registration": "module reload res_pjsip_outbound_registration.so",
         "pjsip_notify": "module reload res_pjsip_notify.so",
         "dialplan": "dialplan reload",
+        WEB: f"{_SIGNAL}web",
     }
 )
-"""Reload name -> console command, in the order in which they are sent."""
+"""Reload name -> console command (or "signal PROCESS"), in the order in which they are sent."""
+
+
+def signalled(command: str) -> str:
+    """The process of `docs/processes.md` that a command of the catalogue means, "" for none."""
+    return command.removeprefix(_SIGNAL) if command.startswith(_SIGNAL) else ""
 
 
 def in_order(names: Iterable[str]) -> tuple[str, ...]:

@@ -106,3 +106,14 @@ def yealink_value(value: Any) -> str:
         return "1" if value else "0"
     text = one_line(value).strip()
     return text.replace("%NULL%", "% NULL %")
+
+
+_NGINX_VALUE = re.compile(r"[A-Za-z0-9_./:@%+-]+", re.ASCII)
+
+
+def nginx_value(value: Any) -> str:
+    """One word of nginx.conf: blanks, quotes, `;`, `{`, `}` and `$` would change its meaning."""
+    text = str(value)
+    if text and not _NGINX_VALUE.fullmatch(text):
+        raise UnsafeValue(f"{text[:40]!r} cannot stand in nginx.conf")
+    return text

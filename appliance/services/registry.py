@@ -15,6 +15,7 @@ from appliance.services import (
     organisation,
     provisioning,
     users,
+    web_front,
 )
 from appliance.state.faults import Fault, StateError
 from appliance.state.machine import Machine
@@ -45,6 +46,7 @@ SERVICES: Mapping[str, Service] = MappingProxyType(
             provisioning,
             dialplan,
             asterisk_core,
+            web_front,
         )
     }
 )

@@ -68,6 +68,11 @@ class Layout:
         """What first boot or a checkout has settled about this machine: ports, groups."""
         return self.prefix / "etc/centralino/machine.json"
 
+    @property
+    def first_state(self) -> Path:
+        """The state that a machine begins with, written before the engine's first start."""
+        return self.prefix / "etc/centralino/first-state.json"
+
     # Each process besides the engine and Asterisk has folders of its own, as systemd's
     # StateDirectory=, RuntimeDirectory= and LogsDirectory= make them on the appliance.
 
@@ -96,7 +101,8 @@ class Machine:
     `groups` the names of groups to their numbers. `asterisk_modules` is Asterisk's
     module folder, `http_port` and `ami_port` its two doors on the loopback address.
     `web_port` and `web_plain_port` are those of the web server in front, with and
-    without TLS; `addresses` are the machine's own, for its web certificate.
+    without TLS; `addresses` are the machine's own, for its web certificate, and `ipv6` says
+    whether it speaks IP version 6 at all.
     """
 
     layout: Layout = Layout()
@@ -109,3 +115,4 @@ class Machine:
     web_port: int = 443
     web_plain_port: int = 80
     addresses: tuple[str, ...] = ()
+    ipv6: bool = True

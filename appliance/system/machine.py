@@ -47,6 +47,7 @@ class Facts:
     web_port: Port = 443
     web_plain_port: Annotated[int, Between(0, 65535)] = 80
     addresses: tuple[Address, ...] = ()
+    ipv6: bool = True
     groups: tuple[GroupNumber, ...] = ()
 
 
@@ -87,6 +88,7 @@ def load_machine(prefix: Path, runtime: Runtime) -> Machine:
         web_port=facts.web_port,
         web_plain_port=facts.web_plain_port,
         addresses=facts.addresses,
+        ipv6=facts.ipv6,
     )
 
 

@@ -21,3 +21,8 @@ def test_two_systems_run_beside_each_other(pbx):
     with running_pbx() as other:
         assert other.console.ask("core show version") == pbx.console.ask("core show version")
         assert other.machine.secrets != pbx.machine.secrets
+
+
+def test_a_machine_begins_with_the_state_that_first_boot_left():
+    with new_system(first_state={"asterisk_core": {"sip_port": 5070}}) as system:
+        assert system.state["asterisk_core"].sip_port == 5070

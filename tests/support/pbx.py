@@ -20,6 +20,7 @@ test's own process; `tests.support.daemon` has it as a process of its own.
 
 from __future__ import annotations
 
+import json
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -33,7 +34,7 @@ from appliance.asterisk.console import Console, ConsoleError
 from appliance.asterisk.runtime import Runtime
 from appliance.services import registry
 from appliance.state.machine import Machine
-from appliance.state.system_state import SystemState
+from appliance.state.system_state import SCHEMA_VERSION, SystemState
 from appliance.system.machine import load_machine, runtime_of
 from appliance.verify.shadow import Shadow
 from tests.support.leftovers import clear_away, owned_folder
@@ -113,10 +114,15 @@ class Pbx:
 
 
 @contextmanager
-def new_system(address: str = ADDRESS, addresses: str = ADDRESSES) -> Iterator[Pbx]:
+def new_system(
+    address: str = ADDRESS,
+    addresses: str = ADDRESSES,
+    first_state: dict[str, Any] | None = None,
+) -> Iterator[Pbx]:
     """A system with its first revision in force, on which Asterisk does not run yet.
 
-    `address` is where phones reach it, `addresses` (CIDR) those that agents may bind.
+    `address` is where phones reach it, `addresses` (CIDR) those that agents may bind,
+    `first_state` the services that the machine begins with.
     """
     clear_away("pbx")
     folder = owned_folder("pbx")
@@ -127,6 +133,8 @@ def new_system(address: str = ADDRESS, addresses: str = ADDRESSES) -> Iterator[P
             runtime = runtime_of(build())
             machine = load_machine(folder, runtime)
             engine = Engine(machine, Shadow(runtime, machine))
+            if first_state is not None:
+                _leave_first_state(machine, first_state)
             engine.recover()
             engine.initialise()
             pbx = Pbx(folder, runtime, machine, engine, network, address)
@@ -136,6 +144,12 @@ def new_system(address: str = ADDRESS, addresses: str = ADDRESSES) -> Iterator[P
                 pbx.kill_asterisk()
     finally:
         shutil.rmtree(folder)
+
+
+def _leave_first_state(machine: Machine, services: dict[str, Any]) -> None:
+    path = machine.layout.first_state
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps({"schema_version": SCHEMA_VERSION, "services": services}))
 
 
 @contextmanager

@@ -1,0 +1,109 @@
+"""How one sees from outside that a process does its work, not only that it lives.
+
+Each probe has one method, `problem()`: "" when all is well, else a sentence for people.
+"""
+
+from __future__ import annotations
+
+import http.client
+import json
+import socket
+import ssl
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from appliance.apply.client import EngineClient, EngineUnreachable
+from appliance.asterisk.console import Console, ConsoleError
+
+PATIENCE_S = 3.0
+"""How long one probe waits for an answer."""
+
+
+class Probe(Protocol):
+    def problem(self) -> str: ...
+
+
+@dataclass(frozen=True, slots=True)
+class EngineAnswers:
+    """The engine tells its status on its socket."""
+
+    path: Path
+
+    def problem(self) -> str:
+        try:
+            EngineClient(self.path, PATIENCE_S).status()
+        except EngineUnreachable as error:
+            return str(error)
+        return ""
+
+
+@dataclass(frozen=True, slots=True)
+class AsteriskBooted:
+    """Asterisk says on its console that it is fully booted."""
+
+    control: Path
+
+    def problem(self) -> str:
+        try:
+            said = Console(self.control, PATIENCE_S).ask("core show uptime seconds")
+        except ConsoleError as error:
+            return str(error)
+        return "" if "System uptime" in said else "the telephone service is still starting"
+
+
+class _UnixConnection(http.client.HTTPConnection):
+    def __init__(self, path: Path) -> None:
+        super().__init__("localhost", timeout=PATIENCE_S)
+        self._path = path
+
+    def connect(self) -> None:
+        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.sock.settimeout(PATIENCE_S)
+        self.sock.connect(str(self._path))
+
+
+@dataclass(frozen=True, slots=True)
+class HealthAnswers:
+    """`GET /health` on a Unix socket answers 200."""
+
+    path: Path
+
+    def problem(self) -> str:
+        connection = _UnixConnection(self.path)
+        try:
+            connection.request("GET", "/health")
+            answer = connection.getresponse()
+            text = answer.read(4096).decode("utf-8", "replace")
+        except (OSError, http.client.HTTPException) as error:
+            return f"no answer on {self.path.name} ({error})"
+        finally:
+            connection.close()
+        return "" if answer.status == 200 else f"says {answer.status}: {_reason(text)}"
+
+
+def _reason(text: str) -> str:
+    """What a health answer gives as its reason, or its beginning."""
+    try:
+        return str(json.loads(text)["reason"])
+    except (ValueError, KeyError, TypeError):
+        return text.strip()[:200]
+
+
+@dataclass(frozen=True, slots=True)
+class TlsAnswers:
+    """A server completes a TLS handshake with a certificate of `authority`."""
+
+    port: int
+    authority: Path
+
+    def problem(self) -> str:
+        try:
+            context = ssl.create_default_context(cafile=str(self.authority))
+            with (
+                socket.create_connection(("127.0.0.1", self.port), PATIENCE_S) as plain,
+                context.wrap_socket(plain, server_hostname="localhost"),
+            ):
+                return ""
+        except OSError as error:
+            return f"no answer on port {self.port} ({error})"

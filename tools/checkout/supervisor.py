@@ -1,0 +1,71 @@
+"""The supervisor: the one process that outlives the terminal and keeps the others alive.
+
+Started by `python -m tools.checkout run` inside a mount namespace of its own; see
+`docs/processes.md`.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import signal
+import threading
+from pathlib import Path
+
+from appliance.asterisk.runtime import Runtime
+from appliance.state.machine import Layout
+from appliance.system.machine import read_facts
+from appliance.system.processes import Process, Site, in_start_order, table
+from tools.checkout import records
+from tools.checkout.keeper import Keeper, Surroundings
+from tools.checkout.launch import Launcher
+from tools.checkout.place import Place
+from tools.checkout.status import StatusBoard
+
+NAME = "supervisor"
+"""The name of its own record."""
+
+
+def supervise(place: Place, asterisk_root: Path | None) -> None:
+    """Keep every process of the table alive until SIGTERM; then end them, last first."""
+    processes = in_start_order(present(table(_site(place, asterisk_root))))
+    end_leftovers(place)
+    records.write(place.records, NAME, records.record_of(os.getpid()))
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_args: stop.set())
+    board = StatusBoard(place.status, [process.name for process in processes])
+    launcher = Launcher(_site(place, asterisk_root))
+    around = Surroundings(launcher, board, place.records, place.logs)
+    keepers = [Keeper(process, around) for process in processes]
+    for keeper in keepers:
+        keeper.start()
+    stop.wait()
+    for keeper in reversed(keepers):
+        keeper.stop()
+    place.status.unlink(missing_ok=True)
+    (place.records / f"{NAME}.json").unlink(missing_ok=True)
+
+
+def present(processes: tuple[Process, ...]) -> list[Process]:
+    """Those whose program this checkout has."""
+    return [process for process in processes if not process.module or _exists(process.module)]
+
+
+def _exists(module: str) -> bool:
+    try:
+        return importlib.util.find_spec(module) is not None
+    except ModuleNotFoundError:
+        return False
+
+
+def _site(place: Place, asterisk_root: Path | None) -> Site:
+    layout = Layout(place.run)
+    return Site(layout, read_facts(layout), Runtime(asterisk_root), place.python, checkout=True)
+
+
+def end_leftovers(place: Place) -> None:
+    """End what a supervisor that was killed has left running."""
+    for name, record in records.all_alive(place.records).items():
+        if name != NAME:
+            records.end(record, within_s=10)
