@@ -58,7 +58,17 @@ setup(
         "appliance.state",
         "appliance.system",
         "appliance.verify",
+        "provisioning",
+        "provisioning.cisco",
+        "provisioning.server",
+        "provisioning.snom",
+        "provisioning.yealink",
     ],
+    package_data={
+        "provisioning.cisco": ["models/*.toml", "templates/*.j2"],
+        "provisioning.snom": ["models/*.toml", "templates/*.j2"],
+        "provisioning.yealink": ["models/*.toml", "templates/*.j2"],
+    },
     install_requires=[*ENGINE, *PORTAL, *LIVE],
     extras_require={"dev": DEV},
 )

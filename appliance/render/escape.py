@@ -81,12 +81,12 @@ _NOT_XML = re.compile("[\ud800-\udfff\ufffe\uffff]")
 
 
 def xml(value: Any) -> str:
-    """A text or attribute value in an XML file; truth values become on and off.
+    """A text or attribute value in an XML file: numbers and texts only.
 
-    Numbers and texts only: None would otherwise be written as a word.
+    None and truth values would be written as words that no reader expects.
     """
-    if value is None:
-        raise UnsafeValue("no value")
+    if value is None or isinstance(value, bool):
+        raise UnsafeValue(f"{value!r} has no form in XML")
     text = one_line(value)
     if _NOT_XML.search(text):
         raise UnsafeValue(f"character that XML forbids in {text[:40]!r}")

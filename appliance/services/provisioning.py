@@ -9,7 +9,7 @@ from typing import Annotated
 from appliance.render.fileset import File
 from appliance.state.checks import duplicate_ids
 from appliance.state.faults import Fault
-from appliance.state.fields import Between, Network, ObjectId, OptionalHost, Port, Secret
+from appliance.state.fields import Between, Network, ObjectId, OptionalHost, Secret
 from appliance.state.machine import Machine
 from appliance.state.references import Reference, References
 from appliance.state.tokens import (
@@ -41,8 +41,6 @@ class State:
     """`refresh_s` is how often a phone asks for news by itself."""
 
     sites: tuple[SitePhones, ...] = ()
-    https_port: Port = 443
-    http_port: Port = 80
     refresh_s: Annotated[int, Between(300, 604800, "s")] = 3600
 
 
