@@ -32,6 +32,8 @@ HINTS = "hints"
 EXTENSION = "to-extension"
 RING_GROUP = "to-ring-group"
 VOICEMAIL = "to-voicemail"
+FEATURE = "feature"
+ENDING = "ending"
 OUTBOUND = "outbound"
 EMERGENCY = "emergency"
 
@@ -42,6 +44,9 @@ VOICEMAIL_CONTEXT = "default"
 NUMBERS_MAP = "map_numbers.conf"
 EXTENSIONS_MAP = "map_extensions.conf"
 DEVICES_MAP = "map_devices.conf"
+RING_GROUPS_MAP = "map_ring_groups.conf"
+PICKUP_MAP = "map_pickup.conf"
+VOICEMAIL_MAP = "map_voicemail.conf"
 
 
 def endpoint(number: str, slot: int) -> str:
@@ -56,6 +61,14 @@ def number_and_slot(name: str) -> tuple[str, int] | None:
     """The extension number and slot behind an endpoint's name; None for other endpoints."""
     found = _ENDPOINT.fullmatch(name)
     return (found[1], int(found[2])) if found else None
+
+
+def late_device(name: str, delay_s: int) -> str:
+    """What Dial() is given for a device that begins to ring later than the others.
+
+    The extension may not hold the endpoint's hyphen, which patterns ignore.
+    """
+    return f"Local/{delay_s}*{name.replace('-', '*')}@late-device"
 
 
 def trunk(id: str) -> str:

@@ -228,6 +228,8 @@ class _Endpoint:
     @property
     def dial(self) -> str:
         """What Dial() is given to ring this line."""
+        if self.line.ring_delay_s:
+            return names.late_device(self.name, self.line.ring_delay_s)
         return f"PJSIP/{self.name}"
 
 

@@ -21,6 +21,19 @@ from appliance.verify.probes import NOT_IN_MAP, Probe
 LONGEST_DIALLED = 24
 """Signs that a phone may dial: prefix 2, 00, and 15 digits of E.164, with room to spare."""
 
+MOST_HOPS = 8
+"""How often a call may be sent on before it ends; a circle of forwards needs an end."""
+
+ENDINGS = {
+    "busy": "busy tone",
+    "no-answer": "announcement: does not answer",
+    "unavailable": "announcement: nobody is available",
+    "unknown": "announcement: number unknown",
+    "denied": "announcement: not allowed",
+    "hangup": "hang up",
+}
+"""The ends that a call can be sent to, and their names for people."""
+
 
 @dataclass(frozen=True, slots=True)
 class State:
@@ -29,9 +42,8 @@ class State:
 
 def references(_state: State) -> Iterator[Reference]:
     """Yield the ends that a call can always be sent to."""
-    yield Reference("ending", "busy", "busy", entry="ending-busy,s,1")
-    yield Reference("ending", "unavailable", "unavailable", entry="ending-unavailable,s,1")
-    yield Reference("ending", "hangup", "hang up", entry="ending-hangup,s,1")
+    for id, label in ENDINGS.items():
+        yield Reference("ending", id, label, entry=f"{names.ENDING}-{id},s,1")
 
 
 def check(_state: State, _references: References) -> Iterator[Fault]:
@@ -51,6 +63,10 @@ def files(_state: State, references: References, _machine: Machine) -> Iterator[
             names=names,
             hint_lengths=lengths,
             dialled_lengths=range(1, LONGEST_DIALLED + 1),
+            late_lengths=_LATE_DEVICES,
+            late_member_lengths=_LATE_MEMBERS,
+            most_hops=MOST_HOPS,
+            dtmf_transfer=_dtmf_transfer(references),
         ),
         reload=("dialplan",),
         group="asterisk",
@@ -60,6 +76,15 @@ def files(_state: State, references: References, _machine: Machine) -> Iterator[
         render_asterisk("dialplan", names.NUMBERS_MAP, claims=dict(sorted(claims.items()))),
         group="asterisk",
     )
+
+
+_LATE_DEVICES = range(len("1*10*1"), len("120*12345678*8") + 1)
+_LATE_MEMBERS = range(len("1*10"), len("120*12345678") + 1)
+
+
+def _dtmf_transfer(references: References) -> bool:
+    setting = references.get("setting", "dtmf_transfer")
+    return setting is not None and setting.detail["on"] == str(True)
 
 
 def probes(_state: State, references: References) -> Iterator[Probe]:

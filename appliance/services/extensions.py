@@ -18,10 +18,13 @@ from appliance.state.checks import duplicate_ids
 from appliance.state.faults import Fault
 from appliance.state.fields import Between, InternalNumber, Language, ObjectId, OptionalLabel
 from appliance.state.machine import Machine
-from appliance.state.references import Reference, References
+from appliance.state.references import Destination, Reference, References
 from appliance.verify.probes import NOT_IN_MAP, Probe
 
 RingTime = Annotated[int, Between(5, 300, "s")]
+
+NUMBER_LENGTHS = range(2, 9)
+"""Digits that an internal number may have, as `InternalNumber` says."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +32,10 @@ class Extension:
     """A number. `user` is the person it belongs to, empty for a room or a function.
 
     `label` is shown on phones when there is no person. `ring_time_s` is how long a call
-    rings before it counts as not answered.
+    rings before it counts as not answered. Without `call_waiting` the number is busy as
+    soon as one of its devices is in a call. The three destinations say where a call goes
+    that finds all devices busy, is not answered in time, or finds no device registered;
+    None means the tone or announcement that says so.
     """
 
     id: ObjectId
@@ -38,6 +44,18 @@ class Extension:
     label: OptionalLabel = ""
     language: Language = "it"
     ring_time_s: RingTime = 25
+    call_waiting: bool = True
+    on_busy: Destination | None = None
+    on_no_answer: Destination | None = None
+    on_unreachable: Destination | None = None
+
+
+ENDINGS = {
+    "on_busy": Destination("ending", "busy"),
+    "on_no_answer": Destination("ending", "no-answer"),
+    "on_unreachable": Destination("ending", "unavailable"),
+}
+"""What happens where the owner chose nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,21 +68,55 @@ def references(state: State) -> Iterator[Reference]:
     for extension in state.extensions:
         entry = f"{names.EXTENSION},{extension.number},1"
         person = ("user", extension.user) if extension.user else None
-        yield Reference("extension", extension.id, extension.label, extension.number, entry, person)
+        detail = {"language": extension.language}
+        yield Reference(
+            "extension", extension.id, extension.label, extension.number, entry, person, detail
+        )
 
 
 def check(state: State, references: References) -> Iterator[Fault]:
-    """Yield faults of extensions that share an id or belong to a person who is not there."""
+    """Yield faults of extensions that share an id, belong to nobody who is there, or send
+    calls to places that do not exist or to themselves."""
     yield from duplicate_ids("extensions", state.extensions)
     for extension in state.extensions:
         if extension.user is not None:
             where = f"extensions/{extension.id}/user"
             yield from references.missing(where, "user", extension.user)
+        for field in ENDINGS:
+            yield from _bad_destination(extension, field, references)
+
+
+def _bad_destination(extension: Extension, field: str, references: References) -> Iterator[Fault]:
+    destination: Destination | None = getattr(extension, field)
+    if destination is None:
+        return
+    where = f"extensions/{extension.id}/{field}"
+    yield from references.unreachable(where, destination)
+    if destination == Destination("extension", extension.id):
+        yield Fault(where, "sends calls to the extension itself")
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """One section of the map."""
+
+    extension: Extension
+    name: str
+    on_busy: str
+    on_no_answer: str
+    on_unreachable: str
+
+
+def _row(extension: Extension, references: References) -> _Row:
+    entries = [
+        references.entry(getattr(extension, field) or ending) for field, ending in ENDINGS.items()
+    ]
+    return _Row(extension, references.label("extension", extension.id), *entries)
 
 
 def files(state: State, references: References, _machine: Machine) -> Iterator[File]:
     """Yield the map and the part of the dialplan that rings an extension."""
-    rows = [(each, references.label("extension", each.id)) for each in state.extensions]
+    rows = [_row(each, references) for each in state.extensions]
     yield File(
         f"etc/asterisk/{names.EXTENSIONS_MAP}",
         render_asterisk("extensions", names.EXTENSIONS_MAP, rows=rows),
@@ -72,19 +124,26 @@ def files(state: State, references: References, _machine: Machine) -> Iterator[F
     )
     yield File(
         "etc/asterisk/extensions_extensions.conf",
-        render_asterisk("extensions", "extensions_extensions.conf", names=names),
+        render_asterisk(
+            "extensions", "extensions_extensions.conf", names=names, number_lengths=NUMBER_LENGTHS
+        ),
         reload=("dialplan",),
         group="asterisk",
     )
 
 
-def probes(state: State, _references: References) -> Iterator[Probe]:
+def probes(state: State, references: References) -> Iterator[Probe]:
     """Ask the dialplan's own look-up for each number."""
     for extension in state.extensions:
-        yield Probe(
-            f"extensions/{extension.id}",
-            "dialplan eval function "
-            f"AST_CONFIG({names.EXTENSIONS_MAP},{extension.number},ring_time_s)",
-            (f"Result: {extension.ring_time_s}",),
-            absent=NOT_IN_MAP,
-        )
+        row = _row(extension, references)
+        for key, expected in (
+            ("ring_time_s", str(extension.ring_time_s)),
+            ("on_no_answer", row.on_no_answer),
+        ):
+            yield Probe(
+                f"extensions/{extension.id}",
+                "dialplan eval function "
+                f"AST_CONFIG({names.EXTENSIONS_MAP},{extension.number},{key})",
+                (f"Result: {expected}",),
+                absent=NOT_IN_MAP,
+            )
