@@ -1,19 +1,20 @@
 """What differs between two states, object by object and field by field.
 
-The portal turns these into sentences; the revision list keeps them. Secrets are masked
-before they are compared for display, so a changed one shows as changed, never as text.
+The portal turns these into sentences; the revision list keeps them. Values are compared
+as they are and masked when they are written down, so a changed secret shows as changed,
+never as text.
 """
 
 from __future__ import annotations
 
-import hashlib
+import dataclasses
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from appliance.state.codec import key_of
-from appliance.state.fields import Secret
-from appliance.state.system_state import SystemState, encode_system
+from appliance.state.codec import encode, mask
+from appliance.state.decoding import key_of
+from appliance.state.system_state import SystemState
 
 Kind = Literal["added", "removed", "changed"]
 
@@ -34,59 +35,52 @@ class Change:
 
 def changes(before: SystemState, after: SystemState) -> tuple[Change, ...]:
     """Every difference between two states, in the order of the services."""
-    old = encode_system(before, _fingerprint)["services"]
-    new = encode_system(after, _fingerprint)["services"]
-    return tuple(_masked(change) for change in _differences("", old, new))
+    return tuple(
+        change
+        for name, state in after.services.items()
+        for change in _differences(name, before[name], state)
+    )
 
 
 def _differences(where: str, old: Any, new: Any) -> Iterator[Change]:
+    """Walk down only where something differs; equal parts cost one comparison."""
     if old == new:
         return
-    if isinstance(old, dict) and isinstance(new, dict):
-        yield from _named(where, old, new)
-    elif _objects(old) and _objects(new) and (old or new):
-        yield from _named(where, _by_key(old), _by_key(new))
+    if type(old) is type(new) and dataclasses.is_dataclass(old):
+        for field in dataclasses.fields(old):
+            place = f"{where}/{field.name}"
+            yield from _differences(place, getattr(old, field.name), getattr(new, field.name))
+    elif _objects(old) and _objects(new):
+        before, after = _by_key(old), _by_key(new)
+        yield from _named(where, before, after)
+        yield from _moved(where, before, after)
     else:
-        yield Change("changed", where, old, new)
+        yield Change("changed", where, encode(old, mask), encode(new, mask))
 
 
 def _named(where: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[Change]:
     for name in [*old, *(name for name in new if name not in old)]:
-        place = f"{where}/{name}" if where else name
+        place = f"{where}/{name}"
         if name not in new:
-            yield Change("removed", place, before=old[name])
+            yield Change("removed", place, before=encode(old[name], mask))
         elif name not in old:
-            yield Change("added", place, after=new[name])
+            yield Change("added", place, after=encode(new[name], mask))
         else:
             yield from _differences(place, old[name], new[name])
 
 
+def _moved(where: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[Change]:
+    """Another order of the objects that stayed; for rules and routes the order counts."""
+    before = [name for name in old if name in new]
+    after = [name for name in new if name in old]
+    if before != after:
+        yield Change("changed", where, before, after)
+
+
 def _objects(value: Any) -> bool:
-    """Whether `value` is a list of objects that carry an id."""
-    return isinstance(value, list) and all(isinstance(i, dict) and "id" in i for i in value)
+    """Whether `value` is a row of objects that carry an id."""
+    return isinstance(value, tuple) and all(hasattr(item, "id") for item in value)
 
 
-def _by_key(items: list[Any]) -> dict[str, Any]:
+def _by_key(items: tuple[Any, ...]) -> dict[str, Any]:
     return {key_of(item, index): item for index, item in enumerate(items)}
-
-
-_MARK = "\0secret:"
-
-
-def _fingerprint(_where: str, secret: Secret) -> str:
-    """A stand-in that differs when the secret differs and never leaves this module."""
-    return _MARK + hashlib.sha256(secret.reveal().encode()).hexdigest() if secret else ""
-
-
-def _masked(change: Change) -> Change:
-    return Change(change.kind, change.where, _hide(change.before), _hide(change.after))
-
-
-def _hide(value: Any) -> Any:
-    if isinstance(value, str) and value.startswith(_MARK):
-        return "••••••"
-    if isinstance(value, dict):
-        return {name: _hide(item) for name, item in value.items()}
-    if isinstance(value, list):
-        return [_hide(item) for item in value]
-    return value

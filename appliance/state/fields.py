@@ -11,6 +11,7 @@ import ipaddress
 import re
 import unicodedata
 import zoneinfo
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from typing import Annotated, Any, Protocol
@@ -62,9 +63,14 @@ class Pattern:
     meaning: str
 
     def problem(self, value: Any) -> tuple[str, dict[str, Any]] | None:
-        if re.fullmatch(self.regex, value, re.ASCII):
+        if _matcher(self.regex)(value):
             return None
         return f"must be {self.meaning}", {}
+
+
+@cache
+def _matcher(regex: str) -> Callable[[str], Any]:
+    return re.compile(regex, re.ASCII).fullmatch
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +108,8 @@ class Printable:
             return "must have at most %(longest)d characters", {"longest": self.longest}
         if value != value.strip():
             return "must not begin or end with a blank", {}
+        if value.isascii() and value.isprintable():
+            return None
         for character in value:
             if character in _BIDI_CONTROLS or unicodedata.category(character) in _UNPRINTABLE:
                 return "must not hold the character U+%(code)04X", {"code": ord(character)}
