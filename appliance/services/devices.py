@@ -137,6 +137,7 @@ def check(state: State, references: References) -> Iterator[Fault]:
     yield from duplicate_ids("devices", state.devices)
     yield from _shared_slots(state)
     yield from _shared_macs(state)
+    yield from _shared_tokens(state)
     for device in state.devices:
         yield from references.missing(f"devices/{device.id}/site", "site", device.site)
         for index, line in enumerate(device.lines):
@@ -211,6 +212,14 @@ def _shared_macs(state: State) -> Iterator[Fault]:
             yield Fault(
                 "devices", "%(times)d devices have the MAC %(mac)s", {"mac": mac, "times": times}
             )
+
+
+def _shared_tokens(state: State) -> Iterator[Fault]:
+    first: dict[Secret, str] = {}
+    for device in state.devices:
+        if device.token and first.setdefault(device.token, device.id) != device.id:
+            where = f"devices/{device.id}/token"
+            yield Fault(where, "is that of “%(other)s” too", {"other": first[device.token]})
 
 
 @dataclass(frozen=True, slots=True)
