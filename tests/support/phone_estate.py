@@ -46,7 +46,8 @@ def mac_of(number: int) -> str:
 def device(model: str, number: int = 1, **values: Any) -> Device:
     """A phone of `model` with one line of extension 215."""
     line = Line("215", 1, Secret("Line-Secret_" + "x" * 12))
-    made = Device(f"phone-{number}", model, (line,), mac_of(number), token=Secret(TOKEN))
+    token = Secret(TOKEN if number == 1 else f"{TOKEN}{number}")
+    made = Device(f"phone-{number}", model, (line,), mac_of(number), token=token)
     return dataclasses.replace(made, **values)
 
 

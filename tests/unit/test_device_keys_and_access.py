@@ -74,6 +74,16 @@ def test_a_provisioned_phone_needs_a_password_for_its_web_pages():
     assert "password for the phone's web pages" in faults(web=None)[0]
 
 
+def test_two_devices_with_one_token_are_refused():
+    other = dataclasses.replace(PHONE, id="other", mac="001565000002", lines=())
+    state = registry.empty_state().replaced(
+        extensions=Extensions((Extension("215", "215"),)),
+        devices=Devices((PHONE, other)),
+        provisioning=Provisioning((SitePhones("main", WEB),)),
+    )
+    assert ["devices/other/token"] == [fault.where for fault in registry.check(state)]
+
+
 @pytest.mark.parametrize("text", ["1;2", "1\n2", "abc", "1,2", "1&2", "1" * 33, "‮1", "${X}"])
 def test_a_speed_dial_number_holds_signs_of_the_dial_pad_only(text):
     data = {**encode(PHONE), "keys": [{"position": 1, "kind": "speed_dial", "number": text}]}
