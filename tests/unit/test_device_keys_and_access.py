@@ -81,7 +81,7 @@ def test_two_devices_with_one_token_are_refused():
         devices=Devices((PHONE, other)),
         provisioning=Provisioning((SitePhones("main", WEB),)),
     )
-    assert ["devices/other/token"] == [fault.where for fault in registry.check(state)]
+    assert [fault.where for fault in registry.check(state)] == ["devices/other/token"]
 
 
 @pytest.mark.parametrize("text", ["1;2", "1\n2", "abc", "1,2", "1&2", "1" * 33, "‮1", "${X}"])
