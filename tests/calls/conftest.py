@@ -42,7 +42,7 @@ class Desks:
         options = {"password": secret(number, slot), **options}
         inside = self.pbx.network.entered()
         server = (self.pbx.address, 5060)
-        agent = SipAgent((address, 5060), server, f"{number}-{slot}", inside=inside, **options)
+        agent = SipAgent((address, 5070), server, f"{number}-{slot}", inside=inside, **options)
         self._agents.append(agent)
         return agent
 

@@ -4,7 +4,7 @@ Every byte of a request can be chosen: a From that lies, a dialled string with a
 break in it, only one digest algorithm, a lamp's subscription whose notifications are
 looked at. It has no sound; calls that must be heard are made with `softphones`.
 
-    with SipAgent(("10.9.0.3", 5060), ("10.9.0.1", 5060), "201-1", secret) as agent:
+    with SipAgent(("10.9.0.3", 5070), ("10.9.0.1", 5060), "201-1", secret) as agent:
         agent.register()
         agent.subscribe("202", "dialog").expect_state("terminated")
 
@@ -52,7 +52,11 @@ class SipAgent:
         self.received: list[Message] = []
         with inside or nullcontext():
             self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-            self._socket.bind(own)
+            try:
+                self._socket.bind(own)
+            except OSError:
+                self._socket.close()
+                raise
         self.own = self._socket.getsockname()
         self._tag = secrets.token_hex(6)
         self._cseq = 0

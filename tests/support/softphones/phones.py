@@ -324,6 +324,7 @@ class Call:
         self.rang_at = 0.0
         self.moments: dict[str, float] = {}
         self._tones: list[int] = []
+        self._window: list[int] = []
         self._level = 0.0
         self._heard_at = 0.0
 
@@ -333,7 +334,9 @@ class Call:
     def happened(self, kind: str, event: dict[str, Any]) -> None:
         """Take in one event of the worker."""
         if kind == "heard":
-            self._tones, self._level = event["tones"], event["level"]
+            # A pitch counts when two windows in a row hold it.
+            self._tones = [pitch for pitch in event["tones"] if pitch in self._window]
+            self._window, self._level = event["tones"], event["level"]
             self._heard_at = event["at"]
         elif kind == "digit":
             self.digits += event["digit"]
@@ -413,7 +416,7 @@ class Call:
         """Sound arrives that is no telephone's pitch."""
         begin = time.monotonic()
         self._all.until(
-            lambda: self._heard_at > begin and self._level > 0.01 and not self._tones,
+            lambda: self._heard_at > begin and self._level > 0.01 and not self._window,
             within_s,
             f"{self} to hear music, hears {self._tones} at {self._level}",
         )

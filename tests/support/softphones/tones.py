@@ -38,12 +38,16 @@ def amplitude(samples: array.array[int], rate_hz: int, pitch_hz: float) -> float
 
 
 def heard(samples: array.array[int], rate_hz: int, pitches: Iterable[int]) -> list[int]:
-    """Those of `pitches` that are audible and carry a fair part of the sound."""
+    """Those of `pitches` that are audible and carry a good part of the sound's power.
+
+    A pure pitch carries all of it; two together half each. Music, which has a little of
+    everything, does not count.
+    """
     loud = level(samples)
     if loud < AUDIBLE:
         return []
     found = {pitch: amplitude(samples, rate_hz, pitch) for pitch in pitches}
-    return [pitch for pitch, size in found.items() if size > max(AUDIBLE, loud * 0.35)]
+    return [pitch for pitch, size in found.items() if size > max(AUDIBLE, loud * 0.85)]
 
 
 def sine(pitch_hz: float, rate_hz: int, seconds: float, share: float = 0.3) -> array.array[int]:
