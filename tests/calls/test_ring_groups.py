@@ -13,6 +13,7 @@ from tests.calls.company import company, name
 def groups(*members: str) -> RingGroups:
     them = tuple(Member(each) for each in members)
     late = (Member("202"), Member("203", 2))
+    to_circle, to_back = (Destination("ring_group", id) for id in ("circle", "back"))
     return RingGroups(
         (
             RingGroup("all", "300", "Vendite", them, caller_prefix="Vendite:"),
@@ -22,8 +23,8 @@ def groups(*members: str) -> RingGroups:
                 fallback=Destination("extension", "204"),
             ),
             RingGroup("late", "303", "Magazzino", late),
-            RingGroup("circle", "304", "Cerchio", (Member("202"),), fallback=Destination("ring_group", "back")),
-            RingGroup("back", "305", "Ritorno", (Member("203"),), fallback=Destination("ring_group", "circle")),
+            RingGroup("circle", "304", "Cerchio", them[:1], fallback=to_back),
+            RingGroup("back", "305", "Ritorno", them[1:], fallback=to_circle),
         )
     )  # fmt: skip
 
