@@ -144,6 +144,11 @@ FUNCTIONS = (
     "func_volume.so",
 )
 
+MANAGER = (
+    # Answers DeviceStateList, with which the live view begins.
+    "res_manager_devicestate.so",
+)
+
 ARI = (
     # res_ari_model and the stasis modules before the resources that use them.
     "res_stasis.so",
@@ -167,5 +172,5 @@ ARI = (
     "app_stasis.so",
 )
 
-ALL = (*FOUNDATION, *MEDIA, *BRIDGES, *SIP, *FUNCTIONS, *APPLICATIONS, *ARI)
+ALL = (*FOUNDATION, *MEDIA, *BRIDGES, *SIP, *FUNCTIONS, *APPLICATIONS, *MANAGER, *ARI)
 """Every module, in the order of modules.conf."""

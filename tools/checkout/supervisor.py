@@ -53,10 +53,14 @@ def present(processes: tuple[Process, ...]) -> list[Process]:
 
 
 def _exists(module: str) -> bool:
+    """Whether there is such a module; a package must be one that can be run."""
     try:
-        return importlib.util.find_spec(module) is not None
+        found = importlib.util.find_spec(module)
+        if found is not None and found.submodule_search_locations:
+            found = importlib.util.find_spec(f"{module}.__main__")
     except ModuleNotFoundError:
         return False
+    return found is not None
 
 
 def _site(place: Place, asterisk_root: Path | None) -> Site:

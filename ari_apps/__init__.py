@@ -1,0 +1,1 @@
+"""Processes beside Asterisk that follow or steer calls while they happen."""
