@@ -44,6 +44,11 @@ class ProvisioningClient:
         found: dict[str, dict[str, Any]] = self._ask("phones")["phones"]
         return found
 
+    def revision(self) -> int:
+        """The revision whose files are served."""
+        found: int = self._ask("phones")["revision"]
+        return found
+
     def open(self, device: str, seconds: int) -> Opened:
         """Open the first stage for a phone. Refused when its secrets were used before."""
         return Opened(**self._ask("open", device=device, seconds=seconds))

@@ -28,6 +28,10 @@ CODE_LENGTH = 24
 
 LONGEST_WINDOW_S = 3600
 
+ENDED_FOR_S = 90 * 86400
+"""How long a code or token that was good once is told from a guess: phones that were off
+or forgotten come back with it, and must not get their whole branch banned."""
+
 _PATH = re.compile(
     re.escape(phones.PREFIX) + r"/(?:(?P<authority>authority\.crt)"
     r"|p/(?P<token>[A-Za-z0-9_-]{22,64})/(?P<file>[A-Za-z0-9.-]{1,40})"
@@ -78,6 +82,8 @@ class Desk:
     records: dict[str, Record] = field(init=False)
     enrolments: dict[str, Enrolment] = field(init=False)
     revoked: set[bytes] = field(init=False)
+    codes: dict[bytes, str] = field(init=False)
+    ended: set[bytes] = field(init=False)
     unsaved: dict[str, Record] = field(default_factory=dict)
     misses: Misses = field(default_factory=Misses)
 
@@ -85,6 +91,8 @@ class Desk:
         self.records = self.ledger.records()
         self.enrolments = self.ledger.enrolments()
         self.revoked = self.ledger.revoked()
+        self.codes = {opened.code: device for device, opened in self.enrolments.items()}
+        self.ended = self.ledger.ended(int(self.clock()) - ENDED_FOR_S)
 
     # ── answering ─────────────────────────────────────────────────────────────────
 
@@ -103,14 +111,15 @@ class Desk:
         given = digest(token)
         entry = self.book.by_token.get(given)
         if entry is None or not hmac.compare_digest(entry.token, given):
-            return self._refuse(asked, "token")
+            return self._refuse(asked, "token", given)
         mac = identify.mac_of(name)
         if mac is None:
             return REFUSAL  # phones ask for many files that nobody has
         if mac != entry.phone.mac:
             return self._refuse(asked, "mac")
         if given in self.revoked:
-            return self._refuse(asked, "revoked")
+            log.info("%s asks with a revoked token", asked.source)
+            return REFUSAL
         if not asked.encrypted:
             return self._refuse(asked, "clear")
         if not entry.content or not identify.own_name(name, entry.phone.model.vendor):
@@ -129,23 +138,20 @@ class Desk:
         return Answer(200, entry.content, entry.content_type, entry.etag, entry.modified)
 
     def _first_stage(self, asked: Asked, code: str, name: str) -> Answer:
+        given = digest(code)
+        if code and given not in self.codes:
+            return self._refuse(asked, "code", given)
         mac = identify.mac_of(name)
         entry = self.book.by_mac.get(mac) if mac else None
         opened = self.enrolments.get(entry.phone.id) if entry else None
-        given = digest(code)
-        if entry is None or opened is None:
-            # Without a code this is any phone that DHCP sends here: no guess at a secret.
-            return self._refuse(asked, "closed") if code else REFUSAL
-        if self.misses.too_many(asked.source, self.clock()):
-            return self._refuse(asked, "too-many")
-        if not opened.open_at(self.clock()) or opened.token != entry.token:
-            return self._refuse(asked, "closed")
+        if entry is None or opened is None or not self._is_open(opened, entry):
+            return REFUSAL  # no guess at a secret: DHCP sends every phone here
         if code and not hmac.compare_digest(opened.code, given):
-            return self._refuse(asked, "code")
+            return self._refuse(asked, "mac")
         if not code and not _within(asked.source, entry):
             return self._refuse(asked, "network")
-        if entry.token in self.revoked:
-            return self._refuse(asked, "revoked")
+        if self.misses.too_many(asked.source, self.clock()):
+            return self._refuse(asked, "too-many")
         if not identify.own_name(name, entry.phone.model.vendor):
             return REFUSAL
         served = render.introduction(entry.phone)
@@ -154,8 +160,15 @@ class Desk:
             self._note(self._record(entry.phone.id), asked, "first")
         return Answer(200, served.content, served.content_type)
 
-    def _refuse(self, asked: Asked, why: str) -> Answer:
-        if self.misses.note(asked.source, self.clock()):
+    def _is_open(self, opened: Enrolment, entry: Entry) -> bool:
+        """Whether a first stage still leads to the phone's token, and to a good one."""
+        in_time = opened.open_at(self.clock())
+        return in_time and opened.token == entry.token and entry.token not in self.revoked
+
+    def _refuse(self, asked: Asked, why: str, secret: bytes = b"") -> Answer:
+        if secret in self.ended:
+            log.info("%s asks with a secret that is over", asked.source)
+        elif self.misses.note(asked.source, self.clock()):
             log.warning("%s refused (%s)", asked.source, why)
         return REFUSAL
 
@@ -172,8 +185,15 @@ class Desk:
         self.unsaved[record.device] = record
 
     def _end(self, device: str) -> None:
-        if self.enrolments.pop(device, None) is not None:
+        opened = self.enrolments.pop(device, None)
+        if opened is not None:
+            self.codes.pop(opened.code, None)
             self.ledger.end(device)
+            self._over({opened.code})
+
+    def _over(self, secrets: set[bytes]) -> None:
+        self.ended |= secrets
+        self.ledger.remember_ended(secrets, int(self.clock()))
 
     def save(self) -> None:
         """Write what has happened since the last time."""
@@ -184,13 +204,14 @@ class Desk:
 
     def take(self, book: Book) -> None:
         """Serve the phones of a new revision from now on."""
+        self._over(self.book.by_token.keys() - book.by_token.keys())
         self.book = book
         gone = [device for device in self.records if device not in book.by_id]
         self.ledger.forget(gone)
         for device in gone:
             del self.records[device]
             self.unsaved.pop(device, None)
-            self.enrolments.pop(device, None)
+            self._end(device)
         pardoned = self.revoked - book.by_token.keys()
         self.ledger.pardon(pardoned)
         self.revoked -= pardoned
@@ -219,8 +240,10 @@ class Desk:
         now = int(self.clock())
         until = now + min(max(seconds, 60), LONGEST_WINDOW_S)
         opened = Enrolment(device, digest(code), entry.token, now, until)
+        self._end(device)
         self.ledger.open(opened)
         self.enrolments[device] = opened
+        self.codes[opened.code] = device
         return code, opened
 
     def close(self, device: str) -> None:

@@ -30,6 +30,7 @@ CREATE TABLE IF NOT EXISTS enrolments (
     opened INTEGER NOT NULL,
     until INTEGER NOT NULL
 ) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS ended (secret BLOB PRIMARY KEY, at INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS revoked (token BLOB PRIMARY KEY, at INTEGER NOT NULL) WITHOUT ROWID;
 """
 
@@ -110,6 +111,14 @@ class Ledger:
     def end(self, device: str) -> None:
         """Close an enrolment for good: it was used, or somebody closed it."""
         self._all("DELETE FROM enrolments WHERE device = ?", [(device,)])
+
+    def ended(self, since: int) -> set[bytes]:
+        """Codes and tokens that were good once; those that ended before `since` go."""
+        self._all("DELETE FROM ended WHERE at < ?", [(since,)])
+        return {row[0] for row in self._connection.execute("SELECT secret FROM ended")}
+
+    def remember_ended(self, secrets: Iterable[bytes], now: int) -> None:
+        self._all("REPLACE INTO ended VALUES (?, ?)", [(secret, now) for secret in secrets])
 
     def revoked(self) -> set[bytes]:
         return {row[0] for row in self._connection.execute("SELECT token FROM revoked")}

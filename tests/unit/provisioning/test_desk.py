@@ -279,6 +279,31 @@ def test_files_that_nobody_has_are_no_misses(desk, caplog):
     assert not caplog.records
 
 
+def test_phones_with_secrets_that_were_good_once_do_not_get_their_branch_banned(desk, caplog):
+    spent = open_first(desk)
+    ask(desk, spent)
+    ask(desk, FILE)
+    desk.revoke("phone-1")
+    ask(desk, FILE)
+    take(desk, dataclasses.replace(PHONES[0], token=Secret("N" * 24)), PHONES[1])
+    for path in (spent, FILE, spent.replace(f"{mac_of(1)}.cfg", "y000000000000.boot")):
+        for _ in range(30):
+            assert ask(desk, path) == REFUSAL
+    again = Desk(desk.ledger, AUTHORITY, desk.clock)
+    take(again, *PHONES[1:])
+    assert ask(again, FILE) == ask(again, spent) == REFUSAL
+    assert not [record for record in caplog.records if record.levelno >= logging.WARNING]
+    assert not desk.misses.too_many("198.51.100.7", desk.clock())
+
+
+def test_a_whole_branch_behind_one_address_can_be_enrolled(desk):
+    for _ in range(40):
+        path = open_first(desk)
+        for name in (f"{mac_of(1)}.boot", "y000000000000.boot", "y000000000096.cfg"):
+            assert ask(desk, path.replace(f"{mac_of(1)}.cfg", name)) == REFUSAL
+        assert ask(desk, path).status == 200
+
+
 def test_a_flood_of_guesses_does_not_flood_the_log_and_stops_the_first_stage(desk, caplog):
     path = open_first(desk)
     for _ in range(1000):
