@@ -53,4 +53,4 @@ check: venv lint ## quick: everything that needs neither Asterisk nor a browser
 test: venv root ## everything
 	@tools/install_system_packages test
 	$(MAKE) check
-	$(BIN)/pytest -q tests/shadow tests/calls
+	$(BIN)/pytest -q tests/shadow tests/calls tests/phones
