@@ -188,7 +188,7 @@ def phone_of(estate: Estate, device: Device, door: Door) -> Phone:
         country=state["organisation"].country,
         zone=estate.sites[device.site].time_zone,
         ntp_server=settings.ntp_server or door.host,
-        codes=codes_of(state),
+        codes=codes_of(estate.references),
         web_password=device.web_password or settings.web_password,
         address=Secret(door.second_stage(device.token)),
         authority=door.authority,
@@ -196,9 +196,23 @@ def phone_of(estate: Estate, device: Device, door: Door) -> Phone:
     )
 
 
-def codes_of(state: SystemState) -> Codes:
-    """The codes that the dialplan uses, as the phones' own keys must dial them."""
-    return Codes()
+def codes_of(references: References) -> Codes:
+    """The codes that the dialplan uses, so that a phone's keys dial the same.
+
+    A code that leads nowhere yet (parking without a parking lot) is not put on phones.
+    """
+
+    def code(name: str) -> str:
+        found = references.get("feature_code", name)
+        return found.number if found and found.entry else ""
+
+    prefix = references.get("feature_code", "directed_pickup")
+    return Codes(
+        pickup=prefix.number if prefix else "",
+        group_pickup=code("group_pickup"),
+        park=code("park"),
+        voicemail=code("own_voicemail"),
+    )
 
 
 def _language(estate: Estate, device: Device) -> str:

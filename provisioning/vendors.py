@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 from typing import Any, Protocol, cast
 
+from appliance.asterisk.check_sync import Event
 from appliance.render.environments import Escape
 from provisioning import cisco, snom, yealink
 from provisioning.phones import Phone
@@ -24,6 +25,7 @@ class Vendor(Protocol):
     OUIS: frozenset[str]
     CONTENT_TYPE: str
     ESCAPE: Escape
+    NOTIFY: Event
     TRANSPORTS: frozenset[str]
     FILE: re.Pattern[str]
     AGENT: re.Pattern[str]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -95,6 +95,10 @@ class EngineClient:
 
     def undo(self, why: str = "taken back by hand") -> int:
         return self._ask("undo", why=why)
+
+    def check_sync(self, endpoints: Sequence[str], event: str) -> str:
+        """Tell a telephone to fetch its configuration: sent, busy or absent."""
+        return self._ask("check_sync", endpoints=list(endpoints), event=event)
 
     def job(self, id: str) -> dict[str, Any]:
         return self._ask("job", id=id)

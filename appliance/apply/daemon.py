@@ -1,6 +1,7 @@
 """The root daemon: the engine behind a Unix socket.
 
-Only root and the accounts named in `--allow` may connect (SO_PEERCRED, unix(7)). What
+Only root and the accounts named in `--allow` may connect (SO_PEERCRED, unix(7)), and those
+named in `--messenger`, who may just have telephones told to fetch their configuration. What
 comes in is decoded field by field; file texts, paths and console commands are never
 taken from outside.
 """
@@ -23,10 +24,11 @@ from typing import Annotated, Any
 from appliance.apply import protocol
 from appliance.apply.engine import Engine, NotProved, Progress, Refused
 from appliance.apply.jobs import Jobs
+from appliance.asterisk.check_sync import Event, Outcome, check_sync
 from appliance.services import registry
 from appliance.state.codec import decode, encode, mask
 from appliance.state.faults import Fault, StateError
-from appliance.state.fields import Between, Label, OptionalLabel
+from appliance.state.fields import Between, Label, OptionalLabel, Pattern
 from appliance.state.system_state import encode_system
 from appliance.system.machine import load_machine, runtime_of
 from appliance.verify.shadow import Shadow
@@ -35,6 +37,7 @@ log = logging.getLogger("engine")
 
 ConfirmWithin = Annotated[int, Between(0, 3600, "s")]
 RevisionNumber = Annotated[int, Between(1, 10**9)]
+Endpoint = Annotated[str, Pattern(r"[0-9]{2,8}-[1-9]", "an endpoint such as 215-1")]
 Base = Annotated[int, Between(0, 10**9)]
 
 
@@ -140,6 +143,15 @@ class Verbs:
         data = self._engine.store.state_data(_take(request, "number", RevisionNumber))
         return encode_system(registry.decode(data), mask)
 
+    def check_sync(self, request: Mapping[str, Any]) -> Outcome:
+        """Tell one telephone to fetch its configuration, unless it is in a call."""
+        trial = self._engine.trial()
+        endpoints = _take(request, "endpoints", tuple[Endpoint, ...])
+        event = _take(request, "event", Event)
+        if trial is not None and trial.phase == "switching":
+            return "busy"
+        return check_sync(self._engine.console, endpoints, event)
+
     def _start(self, verb: str, work: Callable[[Progress], Any]) -> dict[str, Any]:
         return self._jobs.start(verb, work).as_data()
 
@@ -185,12 +197,17 @@ def _take(request: Mapping[str, Any], name: str, kind: Any, default: Any = _REQU
     return decode(kind, request.get(name), name)
 
 
+MESSENGER_VERBS = frozenset({"check_sync"})
+"""What the provisioning server may ask: nothing that changes the machine."""
+
+
 class _Handler(socketserver.StreamRequestHandler):
     server: EngineServer
 
     def handle(self) -> None:
-        if not self.server.allows(self.request):
-            log.warning("refused a connection of user %d", _peer(self.request))
+        user = _peer(self.request)
+        if not self.server.knows(user):
+            log.warning("refused a connection of user %d", user)
             return
         while True:
             try:
@@ -201,25 +218,46 @@ class _Handler(socketserver.StreamRequestHandler):
                 return
             if request is None:
                 return
-            protocol.write_message(self.wfile, answer(self.server.verbs, request))
+            protocol.write_message(self.wfile, self._answer(user, request))
+
+    def _answer(self, user: int, request: Mapping[str, Any]) -> dict[str, Any]:
+        if not self.server.allows(user, request.get("verb")):
+            log.warning("user %d may not ask for %.40r", user, request.get("verb"))
+            problem = {"kind": "forbidden", "message": "this account may not ask for that"}
+            return {"ok": False, "error": problem}
+        return answer(self.server.verbs, request)
 
 
 class EngineServer(socketserver.ThreadingUnixStreamServer):
-    """Serves `Verbs` on a Unix socket to root and to the allowed users."""
+    """Serves `Verbs` on a Unix socket to root, to the allowed users, and of them just
+    the harmless ones to the messengers."""
 
     daemon_threads = True
     request_queue_size = 64
 
-    def __init__(self, path: Path, verbs: Verbs, allowed: frozenset[int], group: int) -> None:
+    def __init__(
+        self,
+        path: Path,
+        verbs: Verbs,
+        allowed: frozenset[int],
+        group: int,
+        messengers: frozenset[int] = frozenset(),
+    ) -> None:
         self.verbs = verbs
         self._allowed = allowed | {0}
+        self._messengers = messengers
         path.unlink(missing_ok=True)
         super().__init__(str(path), _Handler)
         os.chown(path, 0, group)
         os.chmod(path, 0o660)
 
-    def allows(self, connection: socket.socket) -> bool:
-        return _peer(connection) in self._allowed
+    def knows(self, user: int) -> bool:
+        """Whether this user may ask for anything at all."""
+        return user in self._allowed or user in self._messengers
+
+    def allows(self, user: int, verb: object) -> bool:
+        """Whether this user may ask for this verb."""
+        return user in self._allowed or (user in self._messengers and verb in MESSENGER_VERBS)
 
 
 def _peer(connection: socket.socket) -> int:
@@ -230,7 +268,13 @@ def _peer(connection: socket.socket) -> int:
     return int(user)
 
 
-def serve(engine: Engine, socket_path: Path, allowed: frozenset[int], group: int) -> None:
+def serve(
+    engine: Engine,
+    socket_path: Path,
+    allowed: frozenset[int],
+    group: int,
+    messengers: frozenset[int] = frozenset(),
+) -> None:
     """Recover, make sure that there is a revision, then serve until SIGTERM.
 
     Late trials are undone meanwhile.
@@ -239,7 +283,7 @@ def serve(engine: Engine, socket_path: Path, allowed: frozenset[int], group: int
     if done:
         log.warning("after a restart: %s", done)
     log.info("revision %d is in force", engine.initialise())
-    server = EngineServer(socket_path, Verbs(engine), allowed, group)
+    server = EngineServer(socket_path, Verbs(engine), allowed, group, messengers)
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_args: stop.set())
@@ -261,6 +305,9 @@ def main() -> None:
     parser.add_argument("--prefix", type=Path, default=Path("/"))
     parser.add_argument("--asterisk-root", type=Path, help="Debian root that has Asterisk")
     parser.add_argument("--allow", action="append", default=[], help="user that may connect")
+    parser.add_argument(
+        "--messenger", action="append", default=[], help="user that may tell phones to fetch"
+    )
     options = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(name)s %(levelname)s %(message)s")
     os.umask(0o022)
@@ -268,7 +315,8 @@ def main() -> None:
     machine = load_machine(options.prefix, runtime)
     engine = Engine(machine, Shadow(runtime, machine))
     group = machine.groups.get("centralino", 0)
-    serve(engine, machine.layout.engine_socket, allowed_users(options.allow), group)
+    allowed, messengers = allowed_users(options.allow), allowed_users(options.messenger)
+    serve(engine, machine.layout.engine_socket, allowed, group, messengers)
 
 
 if __name__ == "__main__":

@@ -22,6 +22,7 @@ OUIS: frozenset[str] = frozenset()
 
 CONTENT_TYPE = "text/xml; charset=utf-8"
 ESCAPE = escape.xml
+NOTIFY = "resync"
 TRANSPORTS = frozenset({"udp", "tcp", "tls"})
 
 FILE = re.compile(r"[0-9a-f]{12}\.xml", re.I | re.ASCII)

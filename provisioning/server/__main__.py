@@ -12,6 +12,7 @@ from pathlib import Path
 from aiohttp import web
 
 from appliance import credentials
+from appliance.apply.client import EngineClient
 from appliance.credentials import CredentialMissing
 from appliance.state.machine import Layout
 from appliance.system.machine import read_facts
@@ -19,6 +20,7 @@ from provisioning.server import control
 from provisioning.server.application import Application, quiet_server
 from provisioning.server.desk import Desk
 from provisioning.server.ledger import Ledger
+from provisioning.server.resync import Resync
 
 BACKLOG = 4096
 """Connections that may wait: after a power cut all phones come at once."""
@@ -30,7 +32,8 @@ async def serve(layout: Layout) -> None:
     ledger = Ledger(folder / "provisioning.sqlite3")
     desk = Desk(ledger, (layout.certificates / "authority.crt").read_bytes())
     bearer = control.bearer(credentials.read(credentials.PROVISIONING_KEY))
-    application = Application(desk, control.Control(desk, lambda _device: None), bearer)
+    resync = Resync(desk, EngineClient(layout.engine_socket).check_sync)
+    application = Application(desk, control.Control(desk, resync.want), bearer)
     await application.load(layout, read_facts(layout))
     runner = web.ServerRunner(quiet_server(application.handle))
     await runner.setup()
@@ -38,16 +41,20 @@ async def serve(layout: Layout) -> None:
     site = web.UnixSite(runner, str(path), backlog=BACKLOG)
     await site.start()
     path.chmod(0o660)
-    work = [
+    work = {
         asyncio.ensure_future(application.follow(layout, read_facts(layout))),
         asyncio.ensure_future(application.keep_saving()),
-    ]
-    await _asked_to_stop()
-    for task in work:
-        task.cancel()
+        asyncio.ensure_future(resync.keep_telling()),
+    }
+    stop = asyncio.ensure_future(_asked_to_stop())
+    await asyncio.wait({stop, *work}, return_when=asyncio.FIRST_COMPLETED)
     await runner.cleanup()
     desk.save()
     ledger.close()
+    for task in work:
+        if task.done():
+            task.result()  # work that ends has failed: leave, and be started again
+        task.cancel()
 
 
 async def _asked_to_stop() -> None:

@@ -11,7 +11,7 @@ from typing import Any
 from appliance.state.codec import decode
 from appliance.state.fields import ObjectId, Secret
 from provisioning import identify, vendors
-from provisioning.server.desk import Desk
+from provisioning.server.desk import Desk, NotOpened
 from provisioning.server.ledger import Record
 
 PREFIX = "/control/"
@@ -65,7 +65,10 @@ class Control:
 
     def do_resync(self, request: Mapping[str, Any]) -> None:
         """Ask a phone to fetch its file now, as soon as it is not in a call."""
-        self._resync(_device(request))
+        device = _device(request)
+        if device not in self._desk.book.by_id:
+            raise NotOpened("this phone is not in the applied configuration, or has no token")
+        self._resync(device)
 
     def _phone(self, record: Record) -> dict[str, Any]:
         desk = self._desk

@@ -20,6 +20,7 @@ LABEL = "Snom"
 OUIS = frozenset({"000413", "00acdc"})
 CONTENT_TYPE = "text/xml; charset=utf-8"
 ESCAPE = escape.xml
+NOTIFY = "check-sync"
 TRANSPORTS = frozenset({"udp", "tcp", "tls"})
 
 FILE = re.compile(r"(?:snom[a-z0-9]{2,8}-)?[0-9a-f]{12}\.(?:xml|htm)", re.I | re.ASCII)

@@ -34,6 +34,7 @@ OUIS = frozenset(
 )
 CONTENT_TYPE = "text/plain; charset=utf-8"
 ESCAPE = escape.yealink_value
+NOTIFY = "check-sync"
 TRANSPORTS = frozenset({"udp", "tcp", "tls"})
 
 FILE = re.compile(r"[0-9a-f]{12}\.cfg", re.I | re.ASCII)

@@ -7,6 +7,7 @@ import signal
 import ssl
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from dataclasses import dataclass
 import pytest
 
 from appliance import credentials
+from appliance.apply.daemon import EngineServer, Verbs
 from appliance.services.organisation import State as Organisation
 from appliance.state.fields import Secret
 from appliance.state.system_state import SystemState
@@ -74,6 +76,7 @@ def office() -> Iterator[Office]:
         pbx.start_asterisk()
         with (
             _phones_network(pbx) as network,
+            _engine_socket(pbx),
             _provisioning_server(pbx),
             _web_server(pbx, network),
         ):
@@ -94,6 +97,20 @@ def _phones_network(pbx: Pbx) -> Iterator[Network]:
         pbx.network.join(network, "10.98.0.1/24", f"{PHONES}/24")
         network.run("ip", "route", "add", ADDRESS, "via", "10.98.0.1")
         yield network
+
+
+@contextmanager
+def _engine_socket(pbx: Pbx) -> Iterator[None]:
+    """The engine of the test's process, behind its socket as on a real machine."""
+    server = EngineServer(pbx.machine.layout.engine_socket, Verbs(pbx.engine), frozenset(), 0)
+    thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
 
 
 @contextmanager

@@ -143,6 +143,7 @@ class FakePhone:
     settings: ReadPhone | None = None
     replies: list[Reply] = field(default_factory=list)
     line: Phone | None = None
+    obeyed: float = 0.0
 
     @classmethod
     def of_model(cls, model: str, mac: str, web: Web) -> FakePhone:
@@ -196,25 +197,25 @@ class FakePhone:
         )
         return self.line
 
-    def obey(self, softphones: Softphones, within_s: float = 10) -> Message:
-        """Wait for the word to fetch the file anew (NOTIFY, Event: check-sync), and do it."""
-        assert self.line is not None
-        found: list[Message] = []
-
-        def told() -> bool:
-            found[:] = [each for each in softphones.messages if self._is_check_sync(each)]
-            return bool(found)
-
-        softphones.until(told, within_s, f"{self.mac} to be told to fetch its file")
-        softphones.messages[:] = [each for each in softphones.messages if each is not found[0]]
+    def obey(self, softphones: Softphones, within_s: float = 12) -> Message:
+        """Wait for the word to fetch the file anew (NOTIFY), and do it."""
+        softphones.until(
+            lambda: self.told(softphones), within_s, f"{self.mac} to be told to fetch its file"
+        )
+        self.obeyed = self.told(softphones)[0].at
         self.fetch()
-        return found[0]
+        return next(each for each in softphones.messages if each.at == self.obeyed)
 
-    def _is_check_sync(self, message: Message) -> bool:
+    def told(self, softphones: Softphones) -> list[Message]:
+        """The words to fetch the file that the phone has not obeyed yet."""
+        return [each for each in softphones.messages if self._is_mine(each)]
+
+    def _is_mine(self, message: Message) -> bool:
         assert self.line is not None
-        event = message.header("event") or ""
-        mine = message.direction == "RX" and f"sip:{self.line.user}" in message.start_line
-        return mine and message.start_line.startswith("NOTIFY") and event.startswith("check-sync")
+        new = message.direction == "RX" and message.at > self.obeyed
+        to_me = f"<sip:{self.line.user}" in message.header("to")
+        event = message.header("event").partition(";")[0]
+        return new and to_me and not message.status and event in ("check-sync", "resync")
 
     def _fetch(self) -> Reply:
         """Go through the family's files; the first that is there ends the round."""

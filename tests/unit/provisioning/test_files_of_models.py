@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from appliance.services.devices import CODECS, FunctionKey, Line
+from appliance.services.feature_codes import State as FeatureCodes
 from appliance.state.fields import Secret
 from appliance.state.references import Destination
 from provisioning import catalogue, keys, phones, render
@@ -151,6 +152,19 @@ def test_only_parameters_that_the_vendor_knows_are_written(model):
     for served in (render.configuration(wanted), render.introduction(wanted)):
         names = READERS[wanted.model.vendor](served.content, wanted.mac).names
         assert [name for name in names if not known.fullmatch(name)] == []
+
+
+@pytest.mark.parametrize("model", FAMILY_MODELS)
+def test_a_code_is_the_same_for_the_dialplan_and_for_phones(model):
+    def told(**codes):
+        wanted = device(model, keys=KEYS)
+        state = phone_estate.company(wanted).replaced(feature_codes=FeatureCodes(**codes))
+        door = phones.door(state, phone_estate.FACTS)
+        found = read(phones.phone_of(phones.Estate(state), wanted, door))
+        return found.keys[0, 2].pickup, found.voicemail
+
+    assert told() == ("**", "*97")
+    assert told(directed_pickup="*5", own_voicemail="*1") == ("*5", "*1")
 
 
 HOSTILE = (
