@@ -3,6 +3,7 @@
 import dataclasses
 import logging
 import re
+from pathlib import Path
 
 import pytest
 
@@ -367,3 +368,12 @@ def test_unchanged_phones_are_not_written_again(desk):
     before = desk.book.by_id["phone-2"]
     take(desk, dataclasses.replace(PHONES[0], keys=phone_estate.KEYS), PHONES[1])
     assert desk.book.by_id["phone-2"] is before
+
+
+def test_the_documented_pattern_for_fail2ban_matches_what_is_logged(desk, caplog):
+    text = (Path(__file__).parents[3] / "docs/provisioning.md").read_text()
+    pattern = re.search(r"failregex = (.*)", text)[1].replace("<HOST>", r"(?P<host>\S+)")
+    ask(desk, REFUSED[0], source="2001:db8::9")
+    (record,) = caplog.records
+    line = logging.Formatter("%(name)s %(levelname)s %(message)s").format(record)
+    assert re.match(pattern, line)["host"] == "2001:db8::9"
