@@ -13,8 +13,9 @@ help: ## this list
 
 $(VENV)/.installed: setup.py pyproject.toml
 	@tools/install_system_packages build
-	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --disable-pip-version-check -e '.[dev]'
+	@echo "Installing the Python packages …"
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/pip install --quiet --disable-pip-version-check -e '.[dev]'
 	@touch $@
 
 .PHONY: venv
@@ -26,7 +27,7 @@ root: venv ## the Debian 14 root with Asterisk 22 (shared by all checkouts)
 	@$(BIN)/python -m tools.debian_root
 
 .PHONY: run
-run: venv ## start the whole system (WEB_PORT=…, SIP_PORT=… and others to change ports; DEMO=1)
+run: venv ## start the whole system (WEB_PORT=… SIP_PORT=… to change ports; DEMO=1: a sample company)
 	@tools/install_system_packages root
 	@tools/install_system_packages run
 	@$(BIN)/python -m tools.checkout run
@@ -41,16 +42,36 @@ status: ## how the processes of `make run` are
 
 .PHONY: lint
 lint: venv ## ruff and mypy
-	$(BIN)/ruff check .
-	$(BIN)/ruff format --check .
-	$(BIN)/mypy
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
 
 .PHONY: check
-check: venv lint ## quick: everything that needs neither Asterisk nor a browser
-	$(BIN)/pytest -q -n auto tests/unit tests/golden
+check: venv ## quick: everything that needs neither Asterisk nor a browser
+	@$(BIN)/python -m tools.stages check
 
 .PHONY: test
-test: venv root ## everything
+test: venv root ## everything, stage by stage (STAGES="calls shadow" for some)
 	@tools/install_system_packages test
-	$(MAKE) check
-	$(BIN)/pytest -q tests/shadow tests/calls tests/phones
+	@$(BIN)/python -m tools.stages $(STAGES)
+
+.PHONY: shadow
+shadow: venv root ## tests of the engine with a shadow Asterisk
+	@$(BIN)/python -m tools.stages shadow
+
+.PHONY: calls
+calls: venv root ## tests with real calls
+	@tools/install_system_packages test
+	@$(BIN)/python -m tools.stages calls
+
+.PHONY: golden
+golden: venv ## whole generated files; UPDATE=1 accepts what comes out now and shows the difference
+	@$(if $(UPDATE),GOLDEN_UPDATE=1) $(BIN)/pytest -q $(if $(UPDATE),-s) tests/golden
+
+.PHONY: bench
+bench: venv root ## measurements, each beside a baseline of the same run (ONE=live for one)
+	@$(BIN)/python -m tools.benches $(ONE)
+
+.PHONY: rows
+rows: venv ## write docs/features.md: every feature and the tests that show it
+	@$(BIN)/python -m tools.rows

@@ -58,6 +58,8 @@ setup(
         "appliance.state",
         "appliance.system",
         "appliance.verify",
+        "ari_apps",
+        "ari_apps.live",
         "provisioning",
         "provisioning.cisco",
         "provisioning.server",

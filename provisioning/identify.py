@@ -18,7 +18,7 @@ _NAME = re.compile(r"(?:snom[a-z0-9]{2,8}-)?([0-9a-f]{12})\.(?:cfg|xml|htm)", re
 
 
 @dataclass(frozen=True, slots=True)
-class Agent:
+class UserAgent:
     """What a phone says of itself; empty texts where it says nothing."""
 
     vendor: str
@@ -44,7 +44,7 @@ def own_name(name: str, vendor: str) -> bool:
     return bool(vendors.module(vendor).FILE.fullmatch(name))
 
 
-def agent(text: str) -> Agent | None:
+def agent(text: str) -> UserAgent | None:
     """What a User-Agent says; None for one that no vendor's phones send."""
     if len(text) > LONGEST_AGENT:
         return None
@@ -52,7 +52,7 @@ def agent(text: str) -> Agent | None:
         found = vendor.AGENT.search(text)
         if found:
             mac = re.sub(r"[^0-9a-f]", "", (vendor.agent_mac(text) or "").lower())
-            return Agent(name, found["model"], found["firmware"], mac if len(mac) == 12 else "")
+            return UserAgent(name, found["model"], found["firmware"], mac if len(mac) == 12 else "")
     return None
 
 

@@ -1,0 +1,126 @@
+"""Who may import whom: the rules that keep the engine small and the services apart."""
+
+from __future__ import annotations
+
+import sys
+
+import pytest
+
+from tests.house.source import imported, module_name, python_files
+
+OURS = ("appliance", "portal", "provisioning", "ari_apps", "tools", "tests", "bench")
+
+NAMES = "appliance.asterisk.names"
+
+COMMON = ("appliance.product", "appliance.paths", "appliance.credentials", NAMES)
+"""What every process may use: name, folders, its own secrets, names of Asterisk's objects."""
+
+FACTS = "appliance.system.machine"
+"""Ports and addresses of the machine, which processes read and the engine's side writes."""
+
+MAY_USE = {
+    "appliance": ("appliance",),
+    "portal": (
+        *COMMON,
+        FACTS,
+        "portal",
+        "provisioning",
+        "appliance.state",
+        "appliance.services",
+        "appliance.apply.client",
+    ),
+    "provisioning": (
+        *COMMON,
+        FACTS,
+        "provisioning",
+        "appliance.state",
+        "appliance.services",
+        "appliance.render",
+    ),
+    "ari_apps": (
+        *COMMON,
+        FACTS,
+        "ari_apps",
+        "appliance.state",
+        "appliance.services",
+        "appliance.asterisk",
+        "appliance.apply.client",
+    ),
+    "tools": ("appliance", "provisioning", "ari_apps", "tools", "tests", "portal"),
+}
+
+ENGINE_LIBRARIES = frozenset({"jinja2", "markupsafe", "panoramisk"})
+
+
+def within(name, allowed):
+    return any(name == each or name.startswith(f"{each}.") for each in allowed)
+
+
+@pytest.mark.parametrize("package", MAY_USE)
+def test_a_package_uses_only_what_it_may(package):
+    wrong = [
+        f"{path}: {name}"
+        for path, tree in python_files(package)
+        for name in imported(tree, module_name(path))
+        if name.split(".")[0] in OURS and not within(name, MAY_USE[package])
+    ]
+    assert not wrong
+
+
+def test_the_engine_needs_the_standard_library_and_little_else():
+    allowed = sys.stdlib_module_names | ENGINE_LIBRARIES | {"appliance"}
+    wrong = [
+        f"{path}: {name}"
+        for path, tree in python_files("appliance")
+        for name in imported(tree, module_name(path))
+        if name.split(".")[0] not in allowed
+    ]
+    assert not wrong
+
+
+def test_services_meet_in_references_only():
+    wrong = [
+        f"{path}: {name}"
+        for path, tree in python_files("appliance/services")
+        if not path.endswith(("/registry.py", "/__init__.py"))
+        for name in imported(tree, module_name(path))
+        if service_of(name) and service_of(name) != service_of(module_name(path))
+    ]
+    assert not wrong
+
+
+def service_of(name):
+    """The service that a module belongs to, "" for others; a service may be a package."""
+    parts = name.split(".")
+    return parts[2] if parts[:2] == ["appliance", "services"] and len(parts) > 2 else ""
+
+
+def test_the_state_package_knows_no_service():
+    wrong = [
+        f"{path}: {name}"
+        for path, tree in python_files("appliance/state")
+        for name in imported(tree, module_name(path))
+        if name.startswith("appliance.services")
+    ]
+    assert not wrong
+
+
+def test_the_router_agent_needs_the_standard_library_alone():
+    allowed = sys.stdlib_module_names | {"failover_router"}
+    wrong = [
+        f"{path}: {name}"
+        for path, tree in python_files("failover-router/failover_router")
+        for name in imported(tree, module_name(path.removeprefix("failover-router/")))
+        if name.split(".")[0] not in allowed
+    ]
+    assert not wrong
+
+
+def test_nothing_of_the_product_imports_tests():
+    wrong = [
+        f"{path}: {name}"
+        for path, tree in python_files("appliance", "portal", "provisioning", "ari_apps")
+        for name in imported(tree, module_name(path))
+        if name.split(".")[0] in ("tests", "tools", "bench")
+    ]
+    assert not wrong

@@ -1,0 +1,152 @@
+"""Runs all tests in stages, says how long each took, and counts at the end.
+
+    python -m tools.stages                 everything
+    python -m tools.stages check           what needs neither Asterisk nor a browser
+    python -m tools.stages calls shadow    these stages
+
+Every folder of tests is a stage; a new one joins by itself. A stage that fails does not
+stop the others, so that one run tells everything.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+import time
+import xml.etree.ElementTree as ElementTree
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from tools import python314
+from tools.rows import TOP
+
+NOT_STAGES = frozenset({"support"})
+FIRST = ("house", "unit", "golden")
+LAST = ("phones", "calls", "run", "web", "router", "image")
+"""Stages between these run in the order of their names."""
+
+PARALLEL = frozenset({"house", "unit", "golden"})
+"""Stages whose tests have nothing to wait for but the processor."""
+
+CHECK = ("lint", *FIRST)
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """One part of the run. `counts` is False for commands that have no tests to count."""
+
+    name: str
+    command: tuple[str, ...]
+    counts: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of a stage."""
+
+    name: str
+    seconds: float
+    good: bool
+    passed: int = 0
+    failed: int = 0
+    skipped: int = 0
+
+
+def stages() -> Iterator[Stage]:
+    """Every stage, quick ones first."""
+    python = sys.executable
+    yield Stage("lint", ("make", "--no-print-directory", "lint"), counts=False)
+    for name in folders():
+        parallel = ("-n", "auto") if name in PARALLEL else ()
+        yield Stage(name, (python, "-m", "pytest", "-q", *parallel, f"tests/{name}"))
+        if name == FIRST[-1]:
+            inside = tuple(python314.command(["-q", "tests/unit", "tests/golden"]))
+            yield Stage("python3.14", inside, counts=False)
+
+
+def folders() -> list[str]:
+    """The names of the folders that hold tests, in the order in which they run."""
+    found = {path.parent.relative_to(TOP / "tests").parts[0] for path in _test_files()}
+    middle = sorted(found - {*FIRST, *LAST, *NOT_STAGES})
+    return [name for name in (*FIRST, *middle, *LAST) if name in found]
+
+
+def _test_files() -> Iterator[Path]:
+    return (path for path in (TOP / "tests").rglob("test_*.py") if path.parent != TOP / "tests")
+
+
+def run(stage: Stage, *, quick: bool) -> Outcome:
+    """Run one stage and count its tests."""
+    print(f"\n── {stage.name} ──", flush=True)
+    begin = time.monotonic()
+    with tempfile.TemporaryDirectory() as folder:
+        report = Path(folder) / "report.xml"
+        command = list(stage.command)
+        if stage.counts:
+            command += [f"--junitxml={report}", *(("-m", "not generated") if quick else ())]
+        status = subprocess.run(command, cwd=TOP, env=_environment(), check=False).returncode
+        passed, failed, skipped = _counts(report) if report.exists() else (0, 0, 0)
+    seconds = time.monotonic() - begin
+    # A stage that died before it could report has failed once.
+    failed = max(failed, 1) if status else failed
+    return Outcome(stage.name, seconds, not status, passed, failed, skipped)
+
+
+def _environment() -> dict[str, str]:
+    return {
+        **os.environ,
+        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}:/usr/sbin:/sbin",
+    }
+
+
+def _counts(report: Path) -> tuple[int, int, int]:
+    """(passed, failed, skipped) of a JUnit report written by pytest itself."""
+    total = dict.fromkeys(("tests", "failures", "errors", "skipped"), 0)
+    for suite in ElementTree.parse(report).getroot().iter("testsuite"):
+        for name in total:
+            total[name] += int(suite.get(name, 0))
+    failed = total["failures"] + total["errors"]
+    return total["tests"] - failed - total["skipped"], failed, total["skipped"]
+
+
+def chosen(names: list[str]) -> list[Stage]:
+    """The stages that the command line names; all of them when it names none."""
+    wanted = CHECK if names == ["check"] else tuple(names)
+    every = list(stages())
+    unknown = set(wanted) - {stage.name for stage in every}
+    if unknown:
+        sys.exit(f"no such stage: {', '.join(sorted(unknown))}")
+    return [stage for stage in every if not wanted or stage.name in wanted]
+
+
+def summary(outcomes: list[Outcome]) -> str:
+    """One line a stage, then the sum as test runners write it."""
+    lines = [
+        f"{each.name:<12}{each.seconds:8.1f} s   {each.passed:5d} passed {each.failed:3d} failed "
+        f"{each.skipped:3d} skipped{'' if each.good else '   <- failed'}"
+        for each in outcomes
+    ]
+    total = sum(each.seconds for each in outcomes)
+    lines.append(f"{'all':<12}{total:8.1f} s")
+    counts = [sum(getattr(each, name) for each in outcomes) for name in ("passed", "failed")]
+    skipped = sum(each.skipped for each in outcomes)
+    lines += [
+        "",
+        f"{counts[0]} passed, {counts[1]} failed" + (f", {skipped} skipped" if skipped else ""),
+    ]
+    return "\n".join(lines)
+
+
+def main() -> int:
+    """Run the stages; 1 when any of them failed."""
+    names = sys.argv[1:]
+    outcomes = [run(stage, quick=names == ["check"]) for stage in chosen(names)]
+    print(f"\n{summary(outcomes)}", flush=True)
+    return 0 if all(each.good for each in outcomes) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
