@@ -36,6 +36,9 @@ MAY_USE = {
         "appliance.state",
         "appliance.services",
         "appliance.render",
+        # To have telephones told to fetch again: the engine does it, in its own words.
+        "appliance.apply.client",
+        "appliance.asterisk.check_sync",
     ),
     "ari_apps": (
         *COMMON,
