@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from appliance.state.fields import Secret
+from provisioning.render import Problem
 from provisioning.server.control import PREFIX, bearer
 
 
@@ -52,6 +53,16 @@ class ProvisioningClient:
     def open(self, device: str, seconds: int) -> Opened:
         """Open the first stage for a phone. Refused when its secrets were used before."""
         return Opened(**self._ask("open", device=device, seconds=seconds))
+
+    def file(self, device: str, *, reveal: bool = False) -> tuple[str, list[Problem]]:
+        """A phone's file, its secrets as dots unless `reveal`, and what does not fit it."""
+        found = self._ask("file", device=device, reveal=reveal)
+        return found["text"], [Problem(**each) for each in found["problems"]]
+
+    def dhcp(self) -> dict[str, str]:
+        """What a DHCP server must say: by program, `dnsmasq` and `kea`."""
+        found: dict[str, str] = self._ask("dhcp")
+        return found
 
     def close(self, device: str) -> None:
         self._ask("close", device=device)

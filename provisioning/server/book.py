@@ -23,7 +23,7 @@ from appliance.state.machine import Layout
 from appliance.state.system_state import SystemState
 from appliance.system.machine import Facts
 from provisioning import phones, render
-from provisioning.phones import Estate, Phone
+from provisioning.phones import Door, Estate, Phone
 
 log = logging.getLogger("provisioning")
 
@@ -79,6 +79,7 @@ class Book:
     by_mac: Mapping[str, Entry] = field(default_factory=dict)
     by_token: Mapping[bytes, Entry] = field(default_factory=dict)
     by_id: Mapping[str, Entry] = field(default_factory=dict)
+    door: Door = Door("localhost")  # noqa: RUF009 - immutable
 
     def unrendered(self) -> list[Entry]:
         """The phones whose file this revision has changed or brought."""
@@ -121,6 +122,7 @@ def of_state(revision: int, state: SystemState, facts: Facts, before: Book) -> B
         {entry.phone.mac: entry for entry in entries},
         {entry.token: entry for entry in entries},
         {entry.phone.id: entry for entry in entries},
+        door,
     )
 
 

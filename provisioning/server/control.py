@@ -10,8 +10,8 @@ from typing import Any
 
 from appliance.state.codec import decode
 from appliance.state.fields import ObjectId, Secret
-from provisioning import identify, vendors
-from provisioning.server.desk import Desk, NotOpened
+from provisioning import dhcp, identify, render, vendors
+from provisioning.server.desk import Desk
 from provisioning.server.ledger import Record
 
 PREFIX = "/control/"
@@ -45,14 +45,33 @@ class Control:
         """Open a phone's first stage for some seconds; the address holds the code."""
         device = _device(request)
         code, opened = self._desk.open(device, decode(int, request.get("seconds"), "seconds"))
-        phone = self._desk.book.by_id[device].phone
-        host = phone.authority.rpartition("/")[0]
+        phone = self._desk.entry(device).phone
         vendor = vendors.module(phone.model.vendor)
-        folder = f"{host}/e/{code}/"
+        folder = self._desk.book.door.first_stage(code)
         return {
             "url": f"{folder}{vendor.FILE_NAME_MACRO}",
             "file": f"{folder}{vendor.file_name(phone.mac)}",
             "until": opened.until,
+        }
+
+    def do_file(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        """A phone's file for people to look at, its secrets as dots unless `reveal`, and
+        what of the owner's wishes does not fit the phone."""
+        shown = decode(bool, request.get("reveal", False), "reveal")
+        phone = self._desk.entry(_device(request)).phone
+        found = render.problems(phone)
+        return {
+            "text": render.configuration(phone).content.decode()
+            if shown
+            else render.preview(phone),
+            "problems": [{"text": each.text, "values": dict(each.values)} for each in found],
+        }
+
+    def do_dhcp(self, _request: Mapping[str, Any]) -> dict[str, Any]:
+        """What a DHCP server must say, for dnsmasq and for Kea."""
+        return {
+            "dnsmasq": dhcp.dnsmasq(self._desk.book.door),
+            "kea": dhcp.kea(self._desk.book.door),
         }
 
     def do_close(self, request: Mapping[str, Any]) -> None:
@@ -65,10 +84,7 @@ class Control:
 
     def do_resync(self, request: Mapping[str, Any]) -> None:
         """Ask a phone to fetch its file now, as soon as it is not in a call."""
-        device = _device(request)
-        if device not in self._desk.book.by_id:
-            raise NotOpened("this phone is not in the applied configuration, or has no token")
-        self._resync(device)
+        self._resync(self._desk.entry(_device(request)).phone.id)
 
     def _phone(self, record: Record) -> dict[str, Any]:
         desk = self._desk

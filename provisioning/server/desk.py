@@ -229,7 +229,7 @@ class Desk:
 
     def open(self, device: str, seconds: int) -> tuple[str, Enrolment]:
         """Open the first stage for a phone; returns the code. NotOpened says why not."""
-        entry = self._entry(device)
+        entry = self.entry(device)
         if self._record(device).token == entry.token:
             raise NotOpened(
                 "this phone has used its token already: give it new secrets and apply them first"
@@ -252,12 +252,13 @@ class Desk:
 
     def revoke(self, device: str) -> None:
         """Let a lost phone's token open nothing any more, from this moment on."""
-        entry = self._entry(device)
+        entry = self.entry(device)
         self.ledger.revoke(entry.token, int(self.clock()))
         self.revoked.add(entry.token)
         self._end(device)
 
-    def _entry(self, device: str) -> Entry:
+    def entry(self, device: str) -> Entry:
+        """A phone of the applied configuration; NotOpened when it is none."""
         entry = self.book.by_id.get(device)
         if entry is None:
             raise NotOpened("this phone is not in the applied configuration, or has no token")

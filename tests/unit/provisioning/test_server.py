@@ -5,6 +5,7 @@ import time
 
 import pytest
 
+from appliance.services.devices import FunctionKey
 from appliance.state.fields import Secret
 from provisioning import client
 from tests.support import phone_estate, provisioning_server
@@ -142,6 +143,28 @@ def test_the_portal_opens_and_revokes(server):
         server.client.open("../x", 300)
     server.put(phone_estate.company(PHONE))
     until(lambda: server.get(FILE)[0] == 200)
+
+
+def test_the_portal_sees_a_file_without_its_secrets_unless_it_asks(server):
+    text, problems = server.client.file("phone-1")
+    assert problems == []
+    assert "account.1.enable = 1" in text
+    for secret in (TOKEN, "Line-Secret", phone_estate.WEB):
+        assert secret not in text
+        assert secret in server.client.file("phone-1", reveal=True)[0]
+    crowded = dataclasses.replace(PHONE, keys=(FunctionKey(28, "speed_dial", number="118"),))
+    server.put(phone_estate.company(crowded))
+    until(lambda: server.client.file("phone-1")[1])
+    (problem,) = server.client.file("phone-1")[1]
+    assert str(problem) == "key 28 is beyond the 27 of Yealink SIP-T54W"
+    server.put(phone_estate.company(PHONE))
+    until(lambda: not server.client.file("phone-1")[1])
+
+
+def test_the_portal_gets_the_lines_for_dhcp(server):
+    found = server.client.dhcp()
+    assert "http://192.0.2.10/provisioning/e/{mac}.xml" in found["dnsmasq"]
+    assert "client-classes" in found["kea"]
 
 
 def test_without_the_key_nothing_is_opened(server):
