@@ -53,6 +53,7 @@ setup(
         "appliance",
         "appliance.apply",
         "appliance.asterisk",
+        "appliance.policy",
         "appliance.render",
         "appliance.services",
         "appliance.state",
@@ -67,6 +68,7 @@ setup(
         "provisioning.yealink",
     ],
     package_data={
+        "appliance.policy": ["countries/*.toml"],
         "provisioning.cisco": ["models/*.toml", "templates/*.j2"],
         "provisioning.snom": ["models/*.toml", "templates/*.j2"],
         "provisioning.yealink": ["models/*.toml", "templates/*.j2"],

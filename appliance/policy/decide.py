@@ -129,7 +129,8 @@ def emergency_codes(rules: Rules, emergency: Iterable[str]) -> dict[str, str]:
 
 
 def _allow_emergency(code: str, place: Place, policy: Policy) -> Decision:
-    route = _route(code, "emergency", place, policy)
+    digits = policy.rules.country.calling_code + code
+    route = _route(digits, "emergency", place, policy)
     first = _lines(route, policy)
     rest = [line for line in policy.lines if line not in first]
     attempts = tuple(
@@ -184,8 +185,7 @@ def _refused(
 
 def _exception(found: Number, rules: ClassRules) -> NumberException | None:
     """The exception with the longest prefix that fits."""
-    digits = found.text.removeprefix("+")
-    fitting = [each for each in rules.exceptions if digits.startswith(each.prefix)]
+    fitting = [each for each in rules.exceptions if found.digits.startswith(each.prefix)]
     return max(fitting, key=lambda each: len(each.prefix), default=None)
 
 
@@ -264,7 +264,7 @@ def is_open(window: Window, at: datetime.datetime, zone: str) -> bool:
 
 def _over_lines(found: Number, caller: Caller, place: Place, policy: Policy) -> Decision:
     category = found.row.category
-    route = _route(found.text, category, place, policy)
+    route = _route(found.digits, category, place, policy)
     attempts = tuple(_attempts(found.text, caller, _lines(route, policy), policy))
     if not attempts:
         return _deny("lines", "no outside line is set up for this call", {}, found)
@@ -289,8 +289,7 @@ def _presented(number: str, belongs_to: str, line: Line, policy: Policy) -> str:
     return formatted(number if own else line.number, line.caller_format, policy.rules.country)
 
 
-def _route(number: str, category: str, place: Place, policy: Policy) -> Route | None:
-    digits = number.removeprefix("+")
+def _route(digits: str, category: str, place: Place, policy: Policy) -> Route | None:
     for route in policy.routes:
         if (
             (not route.categories or category in route.categories)

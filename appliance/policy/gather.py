@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+from appliance.policy import countries
 from appliance.policy.inbound import Inbound, Range, Rule
 from appliance.policy.model import (
     Caller,
@@ -31,9 +32,10 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class NumberingFacts:
-    """What the numbering plan tells: how to read numbers, and the emergency numbers."""
+    """What the numbering plan tells. No `emergency` numbers means the country's."""
 
-    rules: Rules
+    prefix: str
+    area_code: str
     emergency: tuple[str, ...]
 
 
@@ -54,11 +56,10 @@ class SiteFacts:
 
 
 @dataclass(frozen=True, slots=True)
-class DeviceFacts:
-    """What a device tells: where it stands and the endpoints of its lines."""
+class CompanyFacts:
+    """What the company tells: the country whose rules its telephones follow."""
 
-    site: str
-    endpoints: tuple[str, ...]
+    country: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,15 +86,30 @@ def inbound(references: References) -> Inbound:
     )
 
 
+def rules(references: References) -> Rules:
+    """How the company dials. LookupError when its country has no numbering plan."""
+    company = next(_facts(references, "company", CompanyFacts))
+    numbering = next(_facts(references, "numbering", NumberingFacts))
+    plan = countries.country(company.country)
+    destinations = countries.table(plan, emergency(references), numbering.area_code)
+    return Rules(plan, numbering.prefix, numbering.area_code, destinations)
+
+
+def emergency(references: References) -> tuple[str, ...]:
+    """The emergency numbers: the company's own list, or the country's. Never empty."""
+    numbering = next(_facts(references, "numbering", NumberingFacts))
+    company = next(_facts(references, "company", CompanyFacts))
+    return numbering.emergency or countries.country(company.country).emergency
+
+
 def policy(references: References) -> Policy:
     """The tables that `decide()` works on. LookupError when the state has faults."""
-    numbering = next(_facts(references, "numbering", NumberingFacts))
     outbound = next(_facts(references, "outbound", OutboundFacts))
     ranges = tuple(_facts(references, "did_range", Range))
     lines = sorted(_facts(references, "trunk", Line), key=lambda line: (line.priority, line.id))
     return Policy(
-        rules=numbering.rules,
-        emergency=frozenset(numbering.emergency),
+        rules=rules(references),
+        emergency=frozenset(emergency(references)),
         classes={each.id: each for each in _facts(references, "class_of_service", ClassRules)},
         windows={each.id: each for each in _facts(references, "time_window", Window)},
         lines=tuple(lines),

@@ -43,9 +43,14 @@ class Rules:
 
 @dataclass(frozen=True, slots=True)
 class Number:
-    """A canonical number and the row that says what it is."""
+    """A canonical number and the row that says what it is.
+
+    `digits` begin with the country code also for a short code; prefixes of exceptions
+    and routes are compared with them.
+    """
 
     text: str
+    digits: str
     row: Row
 
 
@@ -88,7 +93,7 @@ def outside_number(text: str, rules: Rules) -> Number | Fault:
     if not row.shortest <= len(digits) <= row.longest:
         return "length"
     own = rules.country.calling_code
-    return Number(digits[len(own) :] if row.short else f"+{digits}", row)
+    return Number(digits[len(own) :] if row.short else f"+{digits}", digits, row)
 
 
 def _international(text: str, rules: Rules) -> str | None:

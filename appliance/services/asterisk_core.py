@@ -35,8 +35,6 @@ FILES: dict[str, tuple[str, ...]] = {
     "rtp.conf": ("rtp",),
     "acl.conf": ("acl",),
     "indications.conf": ("indications",),
-    "pjsip_identify.conf": ("pjsip_identify",),
-    "pjsip_registrations.conf": ("pjsip_registration",),
     "cdr.conf": (RESTART,),
     "cel.conf": (RESTART,),
     "ccss.conf": (RESTART,),

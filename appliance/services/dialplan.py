@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from appliance.asterisk import names
+from appliance.policy.gather import DIRECT_KINDS
 from appliance.render.environments import render_asterisk
 from appliance.render.fileset import File
 from appliance.state.faults import Fault
@@ -73,7 +74,12 @@ def files(_state: State, references: References, _machine: Machine) -> Iterator[
     )
     yield File(
         f"etc/asterisk/{names.NUMBERS_MAP}",
-        render_asterisk("dialplan", names.NUMBERS_MAP, claims=dict(sorted(claims.items()))),
+        render_asterisk(
+            "dialplan",
+            names.NUMBERS_MAP,
+            claims=dict(sorted(claims.items())),
+            direct_kinds=DIRECT_KINDS,
+        ),
         group="asterisk",
     )
 

@@ -12,11 +12,19 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from appliance.asterisk import names
+from appliance.policy.gather import ExtensionFacts
 from appliance.render.environments import render_asterisk
 from appliance.render.fileset import File
 from appliance.state.checks import duplicate_ids
 from appliance.state.faults import Fault
-from appliance.state.fields import Between, InternalNumber, Language, ObjectId, OptionalLabel
+from appliance.state.fields import (
+    Between,
+    InternalNumber,
+    Language,
+    ObjectId,
+    OptionalE164,
+    OptionalLabel,
+)
 from appliance.state.machine import Machine
 from appliance.state.references import Destination, Reference, References
 from appliance.verify.probes import NOT_IN_MAP, Probe
@@ -35,7 +43,9 @@ class Extension:
     rings before it counts as not answered. Without `call_waiting` the number is busy as
     soon as one of its devices is in a call. The three destinations say where a call goes
     that finds all devices busy, is not answered in time, or finds no device registered;
-    None means the tone or announcement that says so.
+    None means the tone or announcement that says so. `class_of_service` says what it may
+    dial outside, `presented_number` is the own number that it shows there; empty means
+    the one that dials it directly, or the line's.
     """
 
     id: ObjectId
@@ -48,6 +58,8 @@ class Extension:
     on_busy: Destination | None = None
     on_no_answer: Destination | None = None
     on_unreachable: Destination | None = None
+    class_of_service: ObjectId = "national"
+    presented_number: OptionalE164 = ""
 
 
 ENDINGS = {
@@ -69,8 +81,16 @@ def references(state: State) -> Iterator[Reference]:
         entry = f"{names.EXTENSION},{extension.number},1"
         person = ("user", extension.user) if extension.user else None
         detail = {"language": extension.language}
+        facts = ExtensionFacts(extension.class_of_service, extension.presented_number)
         yield Reference(
-            "extension", extension.id, extension.label, extension.number, entry, person, detail
+            "extension",
+            extension.id,
+            extension.label,
+            extension.number,
+            entry,
+            person,
+            detail,
+            facts,
         )
 
 
@@ -82,6 +102,8 @@ def check(state: State, references: References) -> Iterator[Fault]:
         if extension.user is not None:
             where = f"extensions/{extension.id}/user"
             yield from references.missing(where, "user", extension.user)
+        where = f"extensions/{extension.id}/class_of_service"
+        yield from references.missing(where, "class_of_service", extension.class_of_service)
         for field in ENDINGS:
             yield from _bad_destination(extension, field, references)
 

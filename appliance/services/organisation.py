@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from appliance.policy.gather import CompanyFacts, SiteFacts
 from appliance.render.fileset import File
 from appliance.state.faults import Fault
 from appliance.state.fields import (
@@ -12,6 +13,7 @@ from appliance.state.fields import (
     Label,
     Language,
     ObjectId,
+    OptionalE164,
     OptionalHost,
     OptionalLabel,
     Zone,
@@ -23,12 +25,17 @@ from appliance.verify.probes import Probe
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """A place where people and phones are. `address` is told to emergency services."""
+    """A place where people and phones are.
+
+    `address` is told to emergency services; `number` is the outside number that they
+    see and can call back, whoever dials from here.
+    """
 
     id: ObjectId
     name: Label
     address: OptionalLabel = ""
     time_zone: Zone = "Europe/Rome"
+    number: OptionalE164 = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,9 +55,11 @@ class State:
 
 
 def references(state: State) -> Iterator[Reference]:
-    """Yield the sites."""
+    """Yield the company and its sites."""
+    yield Reference("company", "company", state.name, facts=CompanyFacts(state.country))
     for site in state.sites:
-        yield Reference("site", site.id, site.name)
+        facts = SiteFacts(site.time_zone, site.number)
+        yield Reference("site", site.id, site.name, facts=facts)
 
 
 def check(state: State, _references: References) -> Iterator[Fault]:

@@ -206,6 +206,15 @@ E164 = Annotated[
 ]
 """An external number: + and country code (ITU-T E.164)."""
 
+OptionalE164 = Annotated[
+    str,
+    Pattern(r"|\+[1-9][0-9]{3,14}", "an international number such as +390522123456, or empty"),
+]
+
+NumberPrefix = Annotated[
+    str, Pattern(r"\+[1-9][0-9]{0,14}", "the beginning of an international number, such as +39199")
+]
+
 DialPrefix = Annotated[str, Pattern(r"[0-9]{0,2}", "up to two digits, or empty")]
 """What phones dial before an outside number; empty when nothing is needed."""
 

@@ -6,11 +6,20 @@ may point at; the registry gathers them, and checks and templates look them up h
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from appliance.state.faults import Fault
 from appliance.state.fields import ObjectId
+
+EXTERNAL = "external"
+"""The kind of destination that is an outside number."""
+
+OUTSIDE_CONTEXT = "to-outside"
+"""The dialplan context that takes calls for outside numbers (`names.OUTSIDE`)."""
+
+_E164 = re.compile(r"\+[1-9][0-9]{3,14}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +41,8 @@ class Reference:
     `entry` is the dialplan place `context,extension,priority` that takes a call for it
     ("" when it cannot be a destination).
     `named_after` is another object whose name this one bears when `label` is empty.
-    `detail` holds the few further facts that other services' files need.
+    `detail` holds the few further facts that other services' files need, `facts` a
+    typed value where texts are not enough (see `appliance.policy.gather`).
     """
 
     kind: str
@@ -42,6 +52,7 @@ class Reference:
     entry: str = ""
     named_after: tuple[str, str] | None = None
     detail: Mapping[str, str] = field(default_factory=dict)
+    facts: object = None
 
     @property
     def where(self) -> str:
@@ -68,7 +79,9 @@ class References:
         return cls(by_id, by_number)
 
     def get(self, kind: str, id: ObjectId) -> Reference | None:
-        """The object, or None."""
+        """The object, or None. An outside number is its own object of kind `external`."""
+        if kind == EXTERNAL and _E164.fullmatch(id):
+            return Reference(EXTERNAL, id, id, entry=f"{OUTSIDE_CONTEXT},{id},1")
         return self.by_id.get((kind, id))
 
     def all(self, kind: str) -> Iterator[Reference]:
@@ -95,7 +108,7 @@ class References:
 
     def missing(self, where: str, kind: str, id: ObjectId) -> Iterator[Fault]:
         """Yield a fault when `id` names nothing of this kind."""
-        if (kind, id) not in self.by_id:
+        if self.get(kind, id) is None:
             yield Fault(
                 where, "names the %(kind)s “%(id)s”, which does not exist", {"kind": kind, "id": id}
             )
