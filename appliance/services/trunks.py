@@ -15,7 +15,6 @@ from typing import Annotated, Literal
 from markupsafe import Markup
 
 from appliance.asterisk import names
-from appliance.asterisk.reloads import RESTART
 from appliance.policy.model import Line
 from appliance.policy.numbers import NumberFormat
 from appliance.render.environments import render_asterisk
@@ -240,7 +239,6 @@ def files(state: State, _references: References, machine: Machine) -> Iterator[F
         "pjsip_trunks.conf": ("pjsip",),
         "pjsip_registrations.conf": ("pjsip_registration",),
         "pjsip_identify.conf": ("pjsip_identify",),
-        "pjsip_trunk_transport.conf": (RESTART,),
         "extensions_trunks.conf": ("dialplan",),
         names.LINES_MAP: (),
     }
