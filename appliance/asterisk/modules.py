@@ -106,6 +106,7 @@ APPLICATIONS = (
     "app_echo.so",
     "app_exec.so",
     "app_milliwatt.so",
+    "app_originate.so",
     "app_playback.so",
     "app_playtones.so",
     "app_read.so",

@@ -11,7 +11,7 @@ from __future__ import annotations
 import datetime
 import zoneinfo
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from appliance.policy.countries import ABROAD, NEVER_BARRED
@@ -20,6 +20,7 @@ from appliance.policy.model import (
     DAYS,
     Caller,
     ClassRules,
+    Limits,
     Line,
     NumberException,
     Place,
@@ -100,6 +101,24 @@ def decide(request: Request, policy: Policy) -> Decision:
     if refused is not None:
         return refused
     return _over_lines(found, caller, place, policy)
+
+
+def at_best(policy: Policy, caller: str, number: str) -> Decision:
+    """The decision without hours and limits: whether it is allowed at any time at all.
+
+    For what is saved now and called later, such as a forward.
+    """
+    always = {
+        id: replace(rules, cells=dict.fromkeys(rules.cells, ALWAYS), exceptions=_always(rules))
+        for id, rules in policy.classes.items()
+    }
+    moment = datetime.datetime(2000, 1, 1, tzinfo=datetime.UTC)
+    unlimited = replace(policy, classes=always, limits=Limits(1, 1))
+    return decide(Request(caller, number, moment), unlimited)
+
+
+def _always(rules: ClassRules) -> tuple[NumberException, ...]:
+    return tuple(replace(each, window=each.window and ALWAYS) for each in rules.exceptions)
 
 
 def _place(request: Request, caller: Caller | None, policy: Policy) -> Place:

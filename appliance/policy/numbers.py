@@ -20,9 +20,6 @@ SEPARATORS = " .-/()\u00a0\u2009\u202f"
 
 The last three are blanks that typesetting puts into numbers."""
 
-LONGEST = 15
-"""Digits of an international number (ITU-T E.164 section 6.2.1)."""
-
 LONGEST_DIALLED = 40
 """Signs that are looked at at all, separators included."""
 

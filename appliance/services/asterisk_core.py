@@ -48,7 +48,7 @@ FILES: dict[str, tuple[str, ...]] = {
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """Ports and the address that SIP listens on; trunks over TLS leave from a port of their own.
+    """Ports and the address that SIP listens on.
 
     RTP ports: both ends included; a call needs two (RTP and RTCP) on each side.
     `sip_address` is one address of the machine, or 0.0.0.0 for all of them.
@@ -57,7 +57,6 @@ class State:
     sip_address: Address = "0.0.0.0"  # noqa: S104 - the firewall decides who reaches it
     sip_port: Port = 5060
     sip_tls_port: Port = 5061
-    sip_trunk_tls_port: Port = 5062
     rtp_first_port: Annotated[int, Between(1024, 65534)] = 10000
     rtp_last_port: Annotated[int, Between(1025, 65535)] = 19999
 
@@ -71,8 +70,6 @@ def check(state: State, _references: References) -> Iterator[Fault]:
     """Yield faults of ports that exclude each other."""
     if state.rtp_first_port >= state.rtp_last_port:
         yield Fault("asterisk_core/rtp_first_port", "must lie below the last port")
-    if state.sip_trunk_tls_port == state.sip_tls_port:
-        yield Fault("asterisk_core/sip_trunk_tls_port", "must differ from the port for phones")
     if state.sip_port == state.sip_tls_port:
         yield Fault("asterisk_core/sip_tls_port", "must differ from the port without TLS")
 

@@ -103,6 +103,14 @@ def check(state: SystemState) -> tuple[Fault, ...]:
     return (*shared_numbers(known), *faults)
 
 
+def sound_references(state: SystemState) -> References:
+    """The references of a state without faults; StateError for one with faults."""
+    faults = check(state)
+    if faults:
+        raise StateError(faults)
+    return references(state)
+
+
 def shared_numbers(known: References) -> Iterator[Fault]:
     """Yield a fault for each number that two objects claim."""
     for number, claims in known.by_number.items():
@@ -113,10 +121,7 @@ def shared_numbers(known: References) -> Iterator[Fault]:
 
 def files(state: SystemState, machine: Machine) -> FileSet:
     """All generated files. Raises StateError when the state has faults."""
-    faults = check(state)
-    if faults:
-        raise StateError(faults)
-    known = references(state)
+    known = sound_references(state)
     return FileSet.of(
         file
         for name, service in SERVICES.items()

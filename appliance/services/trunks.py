@@ -15,6 +15,7 @@ from typing import Annotated, Literal
 from markupsafe import Markup
 
 from appliance.asterisk import names
+from appliance.asterisk.reloads import RESTART
 from appliance.policy.model import Line
 from appliance.policy.numbers import NumberFormat
 from appliance.render.environments import render_asterisk
@@ -29,6 +30,7 @@ from appliance.state.fields import (
     OptionalE164,
     OptionalHost,
     Pattern,
+    Port,
     Secret,
     is_ip_address,
 )
@@ -47,8 +49,20 @@ SourceAddress = Annotated[
         "an IP address or a network such as 203.0.113.0/28",
     ),
 ]
+Certificate = Annotated[
+    str,
+    Pattern(
+        r"-----BEGIN CERTIFICATE-----\n([A-Za-z0-9+/=]{1,76}\n){1,100}"
+        r"-----END CERTIFICATE-----\n",
+        "one certificate in PEM form",
+    ),
+]
 OptionalPort = Annotated[int, Between(0, 65535)]
 Codec = Literal["alaw", "ulaw", "g722", "gsm", "opus"]
+
+
+QUALIFY_TIMEOUT_S = 2
+"""How long a carrier may take to say that it is alive."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +83,9 @@ class Trunk:
     caller's with a Diversion header (RFC 5806).
 
     `max_calls` 0 means no limit. `qualify_s` is how often it is asked whether it is
-    alive; 0 switches that off. Lower `priority` is tried first.
+    alive, 0 never: a call that meets a carrier which has just died goes on over the next
+    line after `qualify_s` + QUALIFY_TIMEOUT_S, or after 6.4 s when it is asked less often.
+    Lower `priority` is tried first.
     """
 
     id: ObjectId
@@ -98,7 +114,7 @@ class Trunk:
     dtmf: Literal["rfc4733", "inband", "info", "auto"] = "rfc4733"
     max_calls: Annotated[int, Between(0, 10000)] = 0
     priority: Annotated[int, Between(1, 99)] = 10
-    qualify_s: Annotated[int, Between(0, 3600, "s")] = 30
+    qualify_s: Annotated[int, Between(0, 3600, "s")] = 3
     register_s: Annotated[int, Between(60, 86400, "s")] = 300
     enabled: bool = True
     shape: ObjectId | None = None
@@ -154,8 +170,20 @@ def _host_port(host: str, port: int) -> str:
 
 
 @dataclass(frozen=True, slots=True)
+class Authority:
+    """A certificate authority of a carrier that the system does not know by itself."""
+
+    id: ObjectId
+    certificate: Certificate
+
+
+@dataclass(frozen=True, slots=True)
 class State:
+    """The trunks. `tls_port` is the port that trunks over TLS are opened from."""
+
     trunks: tuple[Trunk, ...] = ()
+    authorities: tuple[Authority, ...] = ()
+    tls_port: Port = 5062
 
 
 def references(state: State) -> Iterator[Reference]:
@@ -175,6 +203,7 @@ def references(state: State) -> Iterator[Reference]:
 def check(state: State, _references: References) -> Iterator[Fault]:
     """Yield faults of trunks that cannot work as they are described."""
     yield from duplicate_ids("trunks", state.trunks)
+    yield from duplicate_ids("trunks/authorities", state.authorities)
     for trunk in state.trunks:
         yield from _bad_trunk(trunk)
     sources = Counter(
@@ -215,6 +244,8 @@ def _is_source(text: str) -> bool:
     return is_ip_address(address) and (not length or int(length) <= most)
 
 
+AUTHORITIES = "trunk_authorities.pem"
+
 MISLEADING = (
     *range(0x80, 0xA0),
     0x061C,
@@ -232,19 +263,27 @@ def files(state: State, _references: References, machine: Machine) -> Iterator[F
     values = {
         "trunks": active,
         "names": names,
+        "qualify_timeout_s": QUALIFY_TIMEOUT_S,
         "layout": machine.layout,
+        "tls_port": state.tls_port,
+        "authorities": state.authorities,
+        "authorities_file": AUTHORITIES,
         "bad_signs": Markup("|".join(map(chr, MISLEADING))),  # noqa: S704 - our own constant
     }
     reloads = {
         "pjsip_trunks.conf": ("pjsip",),
         "pjsip_registrations.conf": ("pjsip_registration",),
         "pjsip_identify.conf": ("pjsip_identify",),
+        "pjsip_trunk_transport.conf": (RESTART,),
         "extensions_trunks.conf": ("dialplan",),
         names.LINES_MAP: (),
     }
     for name, reload in reloads.items():
         content = render_asterisk("trunks", name, **values)
         yield File(f"etc/asterisk/{name}", content, reload, group="asterisk")
+    if state.authorities:
+        content = "".join(each.certificate for each in state.authorities).encode()
+        yield File(f"etc/asterisk/{AUTHORITIES}", content, (RESTART,), group="asterisk")
 
 
 def probes(state: State, _references: References) -> Iterator[Probe]:
