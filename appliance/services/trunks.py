@@ -126,7 +126,7 @@ class Trunk:
     @property
     def served_domain(self) -> str:
         """What stands behind @ in our addresses: the carrier's domain."""
-        return self.domain or self.host
+        return _host_port(self.domain or self.host, 0)
 
     @property
     def registers(self) -> bool:
