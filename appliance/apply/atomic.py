@@ -6,10 +6,18 @@ import os
 import secrets
 from pathlib import Path
 
+UNFINISHED = ".unfinished"
+"""The end of every name that a cut-off run may leave behind; safe to delete at start."""
+
+
+def scratch_name(path: Path) -> Path:
+    """A name of its own beside `path`, for what is not whole yet or not any more."""
+    return path.with_name(f".{path.name}.{secrets.token_hex(4)}{UNFINISHED}")
+
 
 def write_file(path: Path, content: bytes, mode: int = 0o600, group: int | None = None) -> None:
     """Replace `path` by a file with `content`; on the disk before this returns."""
-    scratch = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    scratch = scratch_name(path)
     try:
         _write_new(scratch, content, mode, group)
         os.replace(scratch, path)
@@ -40,9 +48,13 @@ def write_tree(folder: Path, files: dict[str, tuple[bytes, int, int | None]]) ->
 
 def replace_link(link: Path, target: str) -> None:
     """Make `link` point at `target` by one rename (rename(2) is atomic)."""
-    scratch = link.with_name(f".{link.name}.{secrets.token_hex(4)}")
-    os.symlink(target, scratch)
-    os.replace(scratch, link)
+    scratch = scratch_name(link)
+    try:
+        os.symlink(target, scratch)
+        os.replace(scratch, link)
+    except BaseException:
+        scratch.unlink(missing_ok=True)
+        raise
     sync_folder(link.parent)
 
 

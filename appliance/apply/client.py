@@ -20,11 +20,13 @@ class EngineUnreachable(RuntimeError):
 
 @dataclass
 class EngineError(RuntimeError):
-    """The engine refused. `kind` tells the sort, e.g. `faults`, `conflict`, `unconfirmed`."""
+    """The engine refused. `kind` tells the sort, e.g. `faults`, `conflict`, `unconfirmed`;
+    `details` hold what helps to go on, e.g. who applied the revision that came between."""
 
     kind: str
     message: str
     faults: tuple[Fault, ...] = field(default=())
+    details: dict[str, Any] = field(default_factory=dict)
 
     def __str__(self) -> str:
         return self.message
@@ -53,19 +55,37 @@ class EngineClient:
     def drift(self) -> dict[str, str]:
         return self._ask("drift")
 
-    def check(self, state: SystemState) -> list[Fault]:
-        return [Fault(**fault) for fault in self._ask("check", state=encode_system(state))]
+    def report(self, number: int) -> dict[str, Any]:
+        """How a revision was proved and verified; EngineError when nothing is kept of it."""
+        return self._ask("report", number=number)
 
-    def plan(self, state: SystemState, base: int) -> dict[str, Any]:
-        return self._ask("plan", state=encode_system(state), base=base)
+    def difference(self, older: int, newer: int) -> dict[str, Any]:
+        """`changes` and `files` that differ between two kept revisions."""
+        return self._ask("difference", older=older, newer=newer)
 
-    def prove(self, state: SystemState) -> str:
+    def edited(self) -> list[dict[str, Any]]:
+        """Files changed by hand, each with what was changed in it."""
+        return self._ask("edited")
+
+    def check(self, state: SystemState | str) -> list[Fault]:
+        return [Fault(**fault) for fault in self._ask("check", **_named(state))]
+
+    def plan(self, state: SystemState | str, base: int) -> dict[str, Any]:
+        """What applying would do.
+
+        The answer's `candidate` may be given in place of the state from here on, which
+        saves both sides the work; EngineError of kind `lookuperror` when the engine does
+        not remember it any more.
+        """
+        return self._ask("plan", **_named(state), base=base)
+
+    def prove(self, state: SystemState | str) -> str:
         """Begin a proof; returns the job's id."""
-        return self._ask("prove", state=encode_system(state))["id"]
+        return self._ask("prove", **_named(state))["id"]
 
     def apply(
         self,
-        state: SystemState,
+        state: SystemState | str,
         base: int,
         author: str,
         reason: str = "",
@@ -76,7 +96,7 @@ class EngineClient:
         """Begin to apply; returns the job's id."""
         return self._ask(
             "apply",
-            state=encode_system(state),
+            **_named(state),
             base=base,
             author=author,
             reason=reason,
@@ -84,11 +104,21 @@ class EngineClient:
             overwrite=overwrite,
         )["id"]
 
-    def return_to(self, number: int, author: str, confirm_within_s: int = 0) -> str:
+    def return_to(
+        self, number: int, author: str, confirm_within_s: int = 0, *, overwrite: bool = False
+    ) -> str:
         """Begin to go back to an older revision's state; returns the job's id."""
         return self._ask(
-            "return_to", number=number, author=author, confirm_within_s=confirm_within_s
+            "return_to",
+            number=number,
+            author=author,
+            confirm_within_s=confirm_within_s,
+            overwrite=overwrite,
         )["id"]
+
+    def restore(self) -> str:
+        """Begin to undo what was changed by hand; returns the job's id."""
+        return self._ask("restore")["id"]
 
     def confirm(self, number: int) -> None:
         self._ask("confirm", number=number)
@@ -143,4 +173,9 @@ class EngineClient:
 
 def _error(data: dict[str, Any]) -> EngineError:
     faults = tuple(Fault(**fault) for fault in data.get("faults", ()))
-    return EngineError(data["kind"], data["message"], faults)
+    return EngineError(data["kind"], data["message"], faults, data.get("details", {}))
+
+
+def _named(state: SystemState | str) -> dict[str, Any]:
+    """A state as a request carries it: its data, or the name that a plan gave it."""
+    return {"candidate": state} if isinstance(state, str) else {"state": encode_system(state)}

@@ -5,13 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from appliance.state.machine import Machine
-from appliance.state.system_state import SystemState
-
 DOTS = "••••••"
 
 _SECRET_LINE = re.compile(
-    r"^([ +-]?\s*(?:password|password_digest|secret|outbound_password|pin)\s*[=:]>?\s*).+$", re.M
+    r"^([ +-]?\s*(?:pin|[a-z_]*(?:password|secret|token)[a-z_]*)\s*[=:]>?\s*).+$", re.M
 )
 
 
@@ -19,7 +16,10 @@ class Masker:
     """Replaces secrets in texts, and every value of an option that bears one."""
 
     def __init__(self, secrets: Iterable[str]) -> None:
-        self._secrets = sorted({text for text in secrets if text}, key=len, reverse=True)
+        known = {text for text in secrets if text}
+        # In Asterisk's files `;` is written escaped.
+        known |= {text.replace(";", "\\;") for text in known if ";" in text}
+        self._secrets = sorted(known, key=len, reverse=True)
         self._begin = min((len(text) for text in self._secrets), default=1)
 
     def masked(self, text: str) -> str:
@@ -33,11 +33,3 @@ class Masker:
             if secret[:size] in begins and secret in text:
                 text = text.replace(secret, DOTS)
         return text
-
-
-def masker_for(states: Iterable[SystemState], machine: Machine) -> Masker:
-    """Hides the secrets of these states and those that the machine made for itself."""
-    found = {secret.reveal() for secret in machine.secrets.values()}
-    for state in states:
-        found |= state.secret_texts
-    return Masker(found)

@@ -6,50 +6,75 @@ disk now (a file changed by hand shows here) and what the new state renders to.
 
 from __future__ import annotations
 
-import difflib
-import hashlib
-import re
-from collections.abc import Iterable
+import os
+import subprocess
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Literal
+from typing import BinaryIO, Literal
 
-from appliance.asterisk import reloads
+from appliance.apply.masking import Masker
+from appliance.apply.revisions import ManifestEntry, RevisionStore
 from appliance.render.fileset import FileSet
 from appliance.state.changes import Change
-from appliance.state.codec import secrets_in
-from appliance.state.machine import Machine
-from appliance.state.system_state import SystemState
 
 LONGEST_DIFFERENCE = 400
 """Lines of one file's difference that are shown; the rest is counted."""
 
+STRANGERS_RELOAD = ("dialplan",)
+"""What a file that somebody put there asks for when it goes: extensions.conf includes all of
+a pattern, no other file does."""
+
+Kind = Literal["added", "removed", "changed"]
+
 
 @dataclass(frozen=True, slots=True)
-class FileChange:
+class TouchedFile:
     """One file that would be written, replaced or dropped.
 
     `by_hand` says that the file on the disk is not what was applied last, so that
-    applying would undo somebody's manual change. `difference` is a unified diff from
-    the disk to the new content, with secrets masked.
+    applying would undo somebody's manual change. `reload` is what its new or, for a
+    dropped file, its old form asks for.
     """
 
     path: str
-    kind: Literal["added", "removed", "changed"]
+    kind: Kind
+    by_hand: bool
+    reload: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class FileChange:
+    """A touched file as people see it.
+
+    `difference` is a unified diff from the disk to the new content, `edited` one from
+    what was applied last to the disk; both with secrets masked.
+    """
+
+    path: str
+    kind: Kind
     difference: str
     by_hand: bool = False
+    edited: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What applying would do. `base` is the revision it was computed against."""
+    """What applying would do.
+
+    `base` is the revision it was computed against, `candidate` the name under which
+    the engine remembers the state, `digest` that of its files. `restart` says that
+    Asterisk must start anew, which cuts the `calls_cut` calls that are up just now.
+    """
 
     base: int
+    candidate: str
     digest: str
     changes: tuple[Change, ...]
     files: tuple[FileChange, ...]
     reloads: tuple[str, ...]
     restart: bool
+    calls_cut: int = 0
 
     @property
     def empty(self) -> bool:
@@ -57,107 +82,98 @@ class Plan:
         return not self.changes and not self.files
 
 
-def file_changes(
-    new: FileSet, applied: dict[str, str], root: Path, secrets: Iterable[str]
-) -> tuple[FileChange, ...]:
-    """Compare new files with what is on the disk below `root`.
+def touched_files(new: FileSet, store: RevisionStore, base: int) -> tuple[TouchedFile, ...]:
+    """The files that differ between the disk and a new set, by path."""
+    applied = store.manifest(base)
+    by_hand = store.drift(base)
+    paths = sorted({*applied, *by_hand, *new.files})
+    found = (_touched(path, new, applied, by_hand.get(path, "")) for path in paths)
+    return tuple(each for each in found if each)
 
-    `applied` maps path -> sha256 of the revision in force.
-    """
-    hidden = sorted({text for text in secrets if text}, key=len, reverse=True)
+
+def _touched(
+    path: str, new: FileSet, applied: Mapping[str, ManifestEntry], by_hand: str
+) -> TouchedFile | None:
+    file, entry = new.get(path), applied.get(path)
+    there = by_hand == "added" or (entry is not None and by_hand != "missing")
+    if file is None and not there:
+        return None
+    if file is not None and entry is not None and not by_hand and entry.sha256 == file.sha256:
+        return None
+    kind: Kind = "removed" if file is None else "changed" if there else "added"
+    asked = file.reload if file else entry.reload if entry else STRANGERS_RELOAD
+    return TouchedFile(path, kind, bool(by_hand), asked)
+
+
+def shown(
+    touched: Iterable[TouchedFile], new: FileSet, store: RevisionStore, base: int, masker: Masker
+) -> Iterator[FileChange]:
+    """The touched files with their differences, for people."""
+    for each in touched:
+        file = new.get(each.path)
+        now = store.on_disk(base, each.path)
+        difference = difference_of(each.path, now, file.content if file else b"", masker)
+        before = store.content(base, each.path) or b"" if each.by_hand else now
+        edited = difference_of(each.path, before, now, masker)
+        yield FileChange(each.path, each.kind, difference, each.by_hand, edited)
+
+
+def files_between(
+    old: int, new: int, store: RevisionStore, masker: Masker
+) -> tuple[FileChange, ...]:
+    """How the files of two revisions differ, as they were rendered."""
+    before, after = store.manifest(old), store.manifest(new)
     found = []
-    for path in sorted({*applied, *(file.path for file in new)}):
-        change = _file_change(path, new, applied, root, hidden)
-        if change:
-            found.append(change)
+    for path in sorted({*before, *after}):
+        a, b = before.get(path), after.get(path)
+        if not (a and b and a.sha256 == b.sha256):
+            kind: Kind = "removed" if b is None else "added" if a is None else "changed"
+            text, now = (store.content(number, path) or b"" for number in (old, new))
+            found.append(FileChange(path, kind, difference_of(path, text, now, masker)))
     return tuple(found)
 
 
-def _file_change(
-    path: str, new: FileSet, applied: dict[str, str], root: Path, hidden: list[str]
-) -> FileChange | None:
-    on_disk = root / path
-    old = on_disk.read_bytes() if on_disk.is_file() else None
-    file = new.get(path)
-    old_hash = hashlib.sha256(old).hexdigest() if old is not None else ""
-    by_hand = path in applied and old_hash != applied[path]
-    if file is not None and file.sha256 == old_hash:
-        return None
-    if file is None and old is None:
-        return None
-    kind: Literal["added", "removed", "changed"] = (
-        "removed" if file is None else "added" if old is None else "changed"
-    )
-    text = _difference(path, old or b"", file.content if file else b"", hidden)
-    return FileChange(path, kind, text, by_hand)
+def reloads_between(
+    old: Mapping[str, ManifestEntry], new: Mapping[str, ManifestEntry]
+) -> frozenset[str]:
+    """The reloads that the files which differ ask for, in either direction."""
+    names: set[str] = set()
+    for path in {*old, *new}:
+        a, b = old.get(path), new.get(path)
+        if a is None or b is None or a.sha256 != b.sha256:
+            names.update(*(entry.reload for entry in (a, b) if entry))
+    return frozenset(names)
 
 
-def _difference(path: str, old: bytes, new: bytes, hidden: list[str]) -> str:
-    before, after = (text.decode("utf-8", "replace").splitlines() for text in (old, new))
-    lines = _unified(path, before, after)
+def difference_of(path: str, old: bytes, new: bytes, masker: Masker) -> str:
+    """A unified diff with secrets masked, cut after LONGEST_DIFFERENCE lines; "" for none."""
+    if old == new:
+        return ""
+    lines = _unified(path, old, new).decode("utf-8", "replace").splitlines()
     more = len(lines) - LONGEST_DIFFERENCE
     if more > 0:
         lines = [*lines[:LONGEST_DIFFERENCE], f"… {more} more lines"]
-    return masked("\n".join(lines), hidden)
+    return masker.masked("\n".join(lines))
 
 
-_CONTEXT_LINES = 2
-_HUNK = re.compile(r"@@ -(\d+)(,\d+)? \+(\d+)(,\d+)? @@")
+def _unified(path: str, old: bytes, new: bytes) -> bytes:
+    """What diff(1) says. Python's difflib takes minutes for ten thousand changed telephones.
+
+    The texts hold secrets, so they are handed over in memory (memfd_create(2)).
+    """
+    with ExitStack() as opened:
+        sides = [opened.enter_context(_in_memory(text)) for text in (old, new)]
+        options = ["--text", "--speed-large-files", "--unified=2", "--label", path, "--label", path]
+        command = ["diff", *options, *(f"/dev/fd/{side.fileno()}" for side in sides)]
+        handed = [side.fileno() for side in sides]
+        finished = subprocess.run(command, capture_output=True, pass_fds=handed)
+    if finished.returncode > 1:
+        raise RuntimeError(f"diff: {finished.stderr.decode('utf-8', 'replace').strip()}")
+    return finished.stdout
 
 
-def _unified(path: str, before: list[str], after: list[str]) -> list[str]:
-    """A unified diff. Equal ends are cut off first: difflib alone takes seconds for the
-    100,000 lines of ten thousand telephones, of which one has changed."""
-    same = 0
-    while same < min(len(before), len(after)) and before[same] == after[same]:
-        same += 1
-    tail = 0
-    while tail < min(len(before), len(after)) - same and before[-1 - tail] == after[-1 - tail]:
-        tail += 1
-    skip = max(same - _CONTEXT_LINES, 0)
-    drop = max(tail - _CONTEXT_LINES, 0)
-    middle = (before[skip : len(before) - drop], after[skip : len(after) - drop])
-    lines = difflib.unified_diff(*middle, path, path, lineterm="", n=_CONTEXT_LINES)
-    return [
-        _HUNK.sub(lambda found: _moved(found, skip), line, count=1) if line[:2] == "@@" else line
-        for line in lines
-    ]
-
-
-def _moved(hunk: re.Match[str], lines: int) -> str:
-    old, new = int(hunk[1]) + lines, int(hunk[3]) + lines
-    return f"@@ -{old}{hunk[2] or ''} +{new}{hunk[4] or ''} @@"
-
-
-_SECRET_LINE = re.compile(
-    r"^([ +-]?\s*(?:password|password_digest|secret|outbound_password|pin)\s*[=:]>?\s*).+$", re.M
-)
-
-
-def masked(text: str, secrets: Iterable[str]) -> str:
-    """The text with every secret, and every value of a secret-bearing option, as dots."""
-    text = _SECRET_LINE.sub(r"\1••••••", text)
-    for secret in secrets:
-        if secret in text:
-            text = text.replace(secret, "••••••")
-    return text
-
-
-def secret_texts(states: Iterable[SystemState], machine: Machine) -> set[str]:
-    """Every secret text that a file of these states could hold."""
-    found = {secret.reveal() for secret in machine.secrets.values()}
-    for state in states:
-        for name, part in state.services.items():
-            found |= {secret.reveal() for _where, secret in secrets_in(part, name)}
-    return found
-
-
-def reloads_for(
-    files: Iterable[FileChange], new: FileSet, applied: dict[str, tuple[str, ...]]
-) -> tuple[tuple[str, ...], bool]:
-    """The console commands that the changed files ask for, and whether a restart is due."""
-    asked: set[str] = set()
-    for change in files:
-        file = new.get(change.path)
-        asked |= set(file.reload if file else applied.get(change.path, ()))
-    return reloads.in_order(asked), reloads.RESTART in asked
+def _in_memory(text: bytes) -> BinaryIO:
+    file = os.fdopen(os.memfd_create("difference"), "w+b")
+    file.write(text)
+    file.flush()
+    return file

@@ -1,20 +1,29 @@
 """The revisions: every applied state with its files, author, reason and report.
 
 revisions/000012/revision.json   who, when, why, what became of it
+                 report.json     how it was proved and verified, and how long it took
                  state.json      the state (mode 0640: it holds secrets)
                  manifest.json   path, hash, mode and group of every file
-                 root/etc/…      the files
+                 files.zip       the files as they were rendered
+                 root/etc/…      the files as the services read them
 current -> revisions/000012      the revision in force
+
+The files stand there twice because somebody may edit those that services read: the
+archive tells what was applied and gives it back. A revision that is neither in force
+nor the one before keeps no `root`, and its state is packed as `state.json.gz`.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import gzip
 import hashlib
+import io
 import json
 import os
 import shutil
-from collections.abc import Iterator, Mapping
+import zipfile
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -22,9 +31,11 @@ from typing import Any, Literal
 from appliance.apply import atomic
 from appliance.render.fileset import FileSet
 from appliance.state.codec import canonical_json, decode, encode
-from appliance.state.system_state import SystemState, encode_system
 
 Status = Literal["staged", "trial", "good", "undone"]
+
+Drift = Literal["changed", "missing", "added"]
+"""What happened to a file in force: edited, deleted, or put there by somebody."""
 
 STATE_GROUP = "centralino"
 """Group of the processes that may read applied states: provisioning, live view, apps."""
@@ -75,7 +86,7 @@ class RevisionStore:
     def prepare(self) -> None:
         """Make the folders and clear away what a cut-off run left behind."""
         self._revisions.mkdir(mode=0o755, parents=True, exist_ok=True)
-        for leftover in [*self.folder.glob(".current.*"), *self._revisions.glob(".*")]:
+        for leftover in [self.candidate, *self.folder.rglob(f".*{atomic.UNFINISHED}")]:
             _remove(leftover)
 
     def path(self, number: int) -> Path:
@@ -101,8 +112,14 @@ class RevisionStore:
         return (self.read(number) for number in reversed(self.numbers()))
 
     def state_data(self, number: int) -> Any:
-        """The plain data of a revision's state."""
-        return self._json(number, "state.json")
+        """The plain data of a revision's state, as it was written then."""
+        return json.loads(self._state_bytes(number))
+
+    def _state_bytes(self, number: int) -> bytes:
+        try:
+            return (self.path(number) / "state.json").read_bytes()
+        except FileNotFoundError:
+            return gzip.decompress(self._bytes(number, "state.json.gz"))
 
     def manifest(self, number: int) -> dict[str, ManifestEntry]:
         """Path -> entry for each file of a revision; empty for revision 0."""
@@ -111,20 +128,35 @@ class RevisionStore:
         entries = self._json(number, "manifest.json")
         return {entry["path"]: decode(ManifestEntry, entry) for entry in entries}
 
-    def stage(self, state: SystemState, files: FileSet) -> Path:
-        """Write state and files to the candidate folder; returns it."""
+    def stage(self, state: bytes, files: FileSet) -> Path:
+        """Write state and files to the candidate folder; returns it.
+
+        What was written is removed again when there is no room for all of it.
+        """
         _remove(self.candidate)
         manifest = [
             encode(ManifestEntry(f.path, f.sha256, f.mode, f.group, f.reload)) for f in files
         ]
-        state_group = self._groups.get(STATE_GROUP)
         tree: dict[str, tuple[bytes, int, int | None]] = {
             f"root/{f.path}": (f.content, f.mode, self._group(f.group)) for f in files
         }
-        tree["state.json"] = (canonical_json(encode_system(state)), 0o640, state_group)
+        tree["state.json"] = (state, 0o640, self._groups.get(STATE_GROUP))
         tree["manifest.json"] = (canonical_json(manifest), 0o640, None)
-        atomic.write_tree(self.candidate, tree)
+        tree["files.zip"] = (_packed(files), 0o600, None)
+        try:
+            atomic.write_tree(self.candidate, tree)
+        except BaseException:
+            _remove(self.candidate)
+            raise
         return self.candidate
+
+    def staged(self, files: FileSet, state: bytes) -> bool:
+        """Whether the candidate folder holds just this state and these files, unharmed."""
+        root = self.candidate / "root"
+        if _sha256(self.candidate / "state.json") != hashlib.sha256(state).hexdigest():
+            return False
+        whole = all(_sha256(root / file.path) == file.sha256 for file in files)
+        return whole and _files_below(root) == set(files.files)
 
     def adopt(self, revision: Revision) -> None:
         """Give the candidate its number: from here on it is part of the history."""
@@ -140,41 +172,128 @@ class RevisionStore:
     def mark(self, number: int, status: Status, report: str = "") -> None:
         """Record what became of a revision."""
         old = self.read(number)
-        new = dataclasses.replace(old, status=status, report=report or old.report)
-        facts = canonical_json(encode(new))
-        atomic.write_file(self.path(number) / "revision.json", facts, 0o640)
+        self._write(number, dataclasses.replace(old, status=status, report=report or old.report))
+
+    def _write(self, number: int, revision: Revision) -> None:
+        path = self.path(number) / "revision.json"
+        atomic.write_file(path, canonical_json(encode(revision)), 0o640)
+
+    def write_report(self, number: int, report: Any) -> None:
+        """Keep how a revision was proved and verified: plain data without secrets."""
+        atomic.write_file(self.path(number) / "report.json", canonical_json(report), 0o640)
+
+    def report(self, number: int) -> Any:
+        """What `write_report` has kept; LookupError when the revision has none."""
+        return json.loads(self._bytes(number, "report.json"))
 
     def prune(self, keep: int) -> None:
-        """Delete the oldest revisions beyond `keep`, never the one in force."""
-        for number in self.numbers()[:-keep]:
-            if number != self.current():
-                doomed = self.path(number).with_name(f".{number:06d}")
-                os.rename(self.path(number), doomed)
-                _remove(doomed)
+        """Pack all but the revision in force and the one before it, and delete the oldest
+        beyond `keep`."""
+        current = self.current()
+        in_use = {current, self.read(current).parent if current else 0}
+        numbers = self.numbers()
+        for number in numbers[:-keep]:
+            if number not in in_use:
+                _discard(self.path(number))
+        for number in numbers[-keep:]:
+            if number not in in_use:
+                self._pack(number)
 
-    def drift(self, number: int) -> dict[str, str]:
-        """Files of a revision that were changed on the disk: path -> changed | missing."""
-        found = {}
-        for path, entry in self.manifest(number).items():
-            file = self.path(number) / "root" / path
-            if not file.is_file():
-                found[path] = "missing"
-            elif _sha256(file) != entry.sha256:
-                found[path] = "changed"
+    def _pack(self, number: int) -> None:
+        folder = self.path(number)
+        if (folder / "state.json").exists():
+            packed = gzip.compress(self._state_bytes(number), mtime=0)
+            atomic.write_file(folder / "state.json.gz", packed, 0o600)
+            (folder / "state.json").unlink()
+        if (folder / "root").exists():
+            _discard(folder / "root")
+
+    def content(self, number: int, path: str) -> bytes | None:
+        """A file as it was rendered for a revision; None when it had no such file."""
+        if number == 0:
+            return None
+        with zipfile.ZipFile(io.BytesIO(self._bytes(number, "files.zip"))) as archive:
+            return archive.read(path) if path in archive.namelist() else None
+
+    def on_disk(self, number: int, path: str) -> bytes:
+        """A file of a revision as it is now; empty when it is not there."""
+        try:
+            return (self.path(number) / "root" / path).read_bytes()
+        except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
+            return b""
+
+    def drift(self, number: int) -> dict[str, Drift]:
+        """What somebody changed by hand below the files of a revision, by path."""
+        if number == 0:
+            return {}
+        root = self.path(number) / "root"
+        manifest = self.manifest(number)
+        found: dict[str, Drift] = {}
+        for path, entry in manifest.items():
+            now = _sha256(root / path)
+            if now != entry.sha256:
+                found[path] = "changed" if now else "missing"
+        for path in sorted(_files_below(root) - manifest.keys()):
+            found[path] = "added"
         return found
+
+    def restore(self, number: int, paths: Iterable[str]) -> None:
+        """Write files of a revision as they were rendered, and remove those it had not."""
+        manifest = self.manifest(number)
+        for path in paths:
+            file = self.path(number) / "root" / path
+            content = self.content(number, path)
+            if content is None:
+                file.unlink(missing_ok=True)
+            else:
+                entry = manifest[path]
+                file.parent.mkdir(parents=True, exist_ok=True)
+                atomic.write_file(file, content, entry.mode, self._group(entry.group))
 
     def _group(self, name: str) -> int | None:
         return None if name == "root" else self._groups.get(name)
 
     def _json(self, number: int, name: str) -> Any:
+        return json.loads(self._bytes(number, name))
+
+    def _bytes(self, number: int, name: str) -> bytes:
         try:
-            return json.loads((self.path(number) / name).read_bytes())
+            return (self.path(number) / name).read_bytes()
         except FileNotFoundError as error:
             raise LookupError(f"revision {number} is not kept") from error
 
 
+def _packed(files: FileSet) -> bytes:
+    """The files as one archive; the same files give the same bytes."""
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
+        for file in files:
+            archive.writestr(zipfile.ZipInfo(file.path), file.content, zipfile.ZIP_DEFLATED)
+    return packed.getvalue()
+
+
+def _files_below(root: Path) -> set[str]:
+    """The paths of everything below `root` that is not a folder."""
+    return {
+        os.path.relpath(os.path.join(folder, name), root)
+        for folder, _folders, names in os.walk(root)
+        for name in names
+    }
+
+
 def _sha256(file: Path) -> str:
-    return hashlib.sha256(file.read_bytes()).hexdigest()
+    """The hash of a file's content, "" when it is not there or not a file."""
+    try:
+        return hashlib.sha256(file.read_bytes()).hexdigest()
+    except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
+        return ""
+
+
+def _discard(folder: Path) -> None:
+    """Remove a folder so that a cut leaves nothing that looks whole."""
+    doomed = atomic.scratch_name(folder)
+    os.rename(folder, doomed)
+    _remove(doomed)
 
 
 def _remove(path: Path) -> None:

@@ -23,13 +23,15 @@ class Trial:
     """Revision `number` replaces `former` (0: none before).
 
     In phase `switching` it is not verified yet. In phase `waiting` it runs and is
-    undone at `until` (seconds since 1970, UTC) unless somebody confirms it.
+    undone at `until` (seconds since 1970, UTC), `seconds` after it began to wait, unless
+    somebody confirms it.
     """
 
     number: int
     former: int
     phase: Phase
     until: int = 0
+    seconds: int = 0
 
 
 class TrialRecord:

@@ -96,19 +96,23 @@ def references(state: SystemState) -> References:
     )
 
 
-def check(state: SystemState) -> tuple[Fault, ...]:
-    """Every fault that stops this state from being applied, in service order."""
-    known = references(state)
+def check(state: SystemState, known: References | None = None) -> tuple[Fault, ...]:
+    """Every fault that stops this state from being applied, in service order.
+
+    Here and below, `known` are the state's references where the caller has them already.
+    """
+    known = known or references(state)
     faults = [fault for name, s in SERVICES.items() for fault in s.check(state[name], known)]
     return (*shared_numbers(known), *faults)
 
 
-def sound_references(state: SystemState) -> References:
+def sound_references(state: SystemState, known: References | None = None) -> References:
     """The references of a state without faults; StateError for one with faults."""
-    faults = check(state)
+    known = known or references(state)
+    faults = check(state, known)
     if faults:
         raise StateError(faults)
-    return references(state)
+    return known
 
 
 def shared_numbers(known: References) -> Iterator[Fault]:
@@ -119,9 +123,9 @@ def shared_numbers(known: References) -> Iterator[Fault]:
             yield Fault(claim.where, "number %(number)s belongs to %(kind)s “%(label)s”", values)
 
 
-def files(state: SystemState, machine: Machine) -> FileSet:
+def files(state: SystemState, machine: Machine, known: References | None = None) -> FileSet:
     """All generated files. Raises StateError when the state has faults."""
-    known = sound_references(state)
+    known = sound_references(state, known)
     return FileSet.of(
         file
         for name, service in SERVICES.items()
@@ -129,7 +133,7 @@ def files(state: SystemState, machine: Machine) -> FileSet:
     )
 
 
-def probes(state: SystemState) -> tuple[Probe, ...]:
+def probes(state: SystemState, known: References | None = None) -> tuple[Probe, ...]:
     """All questions whose answers prove that this state runs."""
-    known = references(state)
+    known = known or references(state)
     return tuple(p for name, s in SERVICES.items() for p in s.probes(state[name], known))

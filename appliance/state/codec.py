@@ -33,7 +33,10 @@ def mask(_where: str, secret: Secret) -> str:
 
 
 def encode(value: Any, secrets: SecretWriter = reveal, where: str = "") -> Any:
-    """Plain data for `value`: dicts, lists, strings, numbers, booleans and None."""
+    """Plain data for `value`: dicts, lists, strings, numbers, booleans and None.
+
+    What is plain data already is left as it is.
+    """
     kind: Any = type(value)
     if kind in _PLAIN:
         return value
@@ -43,6 +46,8 @@ def encode(value: Any, secrets: SecretWriter = reveal, where: str = "") -> Any:
         return [
             encode(item, secrets, _join(where, key_of(item, i))) for i, item in enumerate(value)
         ]
+    if not hasattr(kind, "__dataclass_fields__"):
+        return value
     return {
         name: encode(getattr(value, name), secrets, _join(where, name)) for name in fields(kind)
     }

@@ -59,6 +59,8 @@ def decoder(kind: Any) -> Decoder:
         return _optional(kind)
     if dataclasses.is_dataclass(kind):
         return _dataclass(kind)
+    if kind is Secret:
+        return _secret()
     return _scalar(kind)
 
 
@@ -142,27 +144,40 @@ def _dataclass(kind: Any) -> Decoder:
     return decode
 
 
-_SCALARS: dict[Any, tuple[type, str]] = {
-    str: (str, "must be a text"),
-    bool: (bool, "must be true or false"),
-    int: (int, "must be a whole number"),
-    Secret: (str, "must be a text"),
+_SCALARS: dict[Any, str] = {
+    str: "must be a text",
+    bool: "must be true or false",
+    int: "must be a whole number",
 }
 
 
 def _scalar(kind: Any) -> Decoder:
     if kind not in _SCALARS:
         raise TypeError(f"the codec does not know {kind!r}")
-    wanted, text = _SCALARS[kind]
+    text = _SCALARS[kind]
 
     def decode(data: Any, place: Place, faults: Faults) -> Any:
         # By type and not by isinstance(): True is an int to Python, but not here.
-        if type(data) is not wanted:
+        if type(data) is not kind or (kind is str and not _text(data)):
             faults.append((place, text, {}))
-            return data
-        return Secret(str(data)) if kind is Secret else data
+        return data
 
     return decode
+
+
+def _secret() -> Decoder:
+    inner = decoder(str)
+
+    def decode(data: Any, place: Place, faults: Faults) -> Any:
+        text = inner(data, place, faults)
+        return Secret(text if isinstance(text, str) else "")
+
+    return decode
+
+
+def _text(data: str) -> bool:
+    """Whether it can be written as UTF-8; JSON can escape halves of characters."""
+    return data.isascii() or not any("\ud800" <= sign <= "\udfff" for sign in data)
 
 
 @cache

@@ -6,7 +6,7 @@ a cut file drops objects), so nothing counts as applied before it was read back.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from appliance.asterisk.console import Console
@@ -26,27 +26,32 @@ class Mismatch:
         return f"{self.where}: “{self.command}” does not show {self.missing}"
 
 
-def compare(console: Console, probes: Iterable[Probe]) -> tuple[Mismatch, ...]:
+def compare(console: Console, probes: Sequence[Probe]) -> tuple[Mismatch, ...]:
     """Ask every probe; the answers that differ from what they must hold."""
-    found = []
-    for probe in probes:
-        answer = console.ask(probe.command)
-        missing = probe.mismatch(answer)
-        if missing:
-            found.append(Mismatch(probe.where, probe.command, missing, folded(answer)[:500]))
-    return tuple(found)
+    return tuple(
+        _mismatch(probe, missing, answer)
+        for probe, answer in _answers(console, probes)
+        if (missing := probe.mismatch(answer))
+    )
 
 
-def lingering(console: Console, probes: Iterable[Probe]) -> tuple[Mismatch, ...]:
+def lingering(console: Console, probes: Sequence[Probe]) -> tuple[Mismatch, ...]:
     """Ask for objects that were removed; those that still answer."""
-    found = []
-    for probe in probes:
-        answer = console.ask(probe.command)
-        if probe.still_there(answer):
-            found.append(
-                Mismatch(probe.where, probe.command, "that it is gone", folded(answer)[:500])
-            )
-    return tuple(found)
+    return tuple(
+        _mismatch(probe, "that it is gone", answer)
+        for probe, answer in _answers(console, [probe for probe in probes if probe.absent])
+        if probe.still_there(answer)
+    )
+
+
+def _answers(console: Console, probes: Sequence[Probe]) -> Iterator[tuple[Probe, str]]:
+    if not probes:
+        return iter(())
+    return zip(probes, console.ask_all(probe.command for probe in probes), strict=True)
+
+
+def _mismatch(probe: Probe, missing: str, answer: str) -> Mismatch:
+    return Mismatch(probe.where, probe.command, missing, folded(answer)[:500])
 
 
 def new_or_changed(before: Iterable[Probe], after: Iterable[Probe]) -> list[Probe]:

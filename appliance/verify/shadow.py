@@ -30,11 +30,16 @@ BOOT_WITHIN_S = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Proof:
-    """What the shadow found. `faults` are (portal object or "", sentence) pairs."""
+    """What the shadow found. `faults` are (portal object or "", sentence) pairs.
+
+    `warnings` are what Asterisk logged without being sure that it is wrong; they stop
+    nothing and are kept in the report.
+    """
 
     faults: tuple[tuple[str, str], ...]
     seconds: float
     asked: int
+    warnings: tuple[str, ...] = ()
 
     @property
     def passed(self) -> bool:
@@ -59,10 +64,11 @@ class Shadow:
         with self._folders() as folder, self._running(root, folder) as console:
             asked = list(dict.fromkeys([*changed, *readback.sample(probes, self.at_most)]))
             mismatches = readback.compare(console, asked)
-            errors = list(_errors(folder / "log" / "messages"))
+            errors = list(_logged(folder / "log" / "messages", "ERROR"))
+            warnings = tuple(_logged(folder / "log" / "messages", "WARNING"))
         faults = [(each.where, str(each)) for each in mismatches]
         faults += [(blamed(line, probes), line) for line in errors]
-        return Proof(tuple(faults), time.monotonic() - begin, len(asked))
+        return Proof(tuple(faults), time.monotonic() - begin, len(asked), warnings)
 
     @contextmanager
     def _folders(self) -> Iterator[Path]:
@@ -106,7 +112,7 @@ def _booted(process: subprocess.Popen[bytes], console: Console, folder: Path) ->
         except ConsoleError:
             time.sleep(0.02)
     said = (folder / "console").read_text("utf-8", "replace").strip()
-    last = "\n".join([*_errors(folder / "log" / "messages"), said][-5:])
+    last = "\n".join([*_logged(folder / "log" / "messages", "ERROR"), said][-5:])
     raise ShadowFailed(f"the new configuration does not boot: {last or 'no message'}")
 
 
@@ -134,15 +140,15 @@ def _own_folders(asterisk_conf: Path, candidate: Path, folder: Path) -> str:
     return "\n".join(lines) + "\n"
 
 
-_ERROR = re.compile(r"^\[[^\]]+\] ERROR\[\d+\](?:\[[^\]]*\])? (.+)$")
+_LINE = re.compile(r"^\[[^\]]+\] ([A-Z]+)\[\d+\](?:\[[^\]]*\])? (.+)$")
 
 
-def _errors(log: Path) -> Iterator[str]:
-    """The sentences that Asterisk logged as errors, each once."""
+def _logged(log: Path, level: str) -> Iterator[str]:
+    """The sentences that Asterisk logged at one level, each once."""
     if not log.is_file():
         return
-    found = (_ERROR.match(line) for line in log.read_text("utf-8", "replace").splitlines())
-    yield from dict.fromkeys(match[1] for match in found if match)
+    found = (_LINE.match(line) for line in log.read_text("utf-8", "replace").splitlines())
+    yield from dict.fromkeys(match[2] for match in found if match and match[1] == level)
 
 
 def blamed(line: str, probes: Iterable[Probe]) -> str:

@@ -15,7 +15,9 @@ from dataclasses import dataclass
 import pytest
 
 from appliance import credentials
-from appliance.apply.daemon import EngineServer, Verbs
+from appliance.apply.daemon import Clients, EngineServer
+from appliance.apply.jobs import Jobs
+from appliance.apply.verbs import Verbs, describe
 from appliance.services.organisation import State as Organisation
 from appliance.state.fields import Secret
 from appliance.state.system_state import SystemState
@@ -102,7 +104,8 @@ def _phones_network(pbx: Pbx) -> Iterator[Network]:
 @contextmanager
 def _engine_socket(pbx: Pbx) -> Iterator[None]:
     """The engine of the test's process, behind its socket as on a real machine."""
-    server = EngineServer(pbx.machine.layout.engine_socket, Verbs(pbx.engine), frozenset(), 0)
+    jobs = Jobs(describe)
+    server = EngineServer(pbx.machine.layout.engine_socket, Verbs(pbx.engine, jobs), Clients(), 0)
     thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
     thread.start()
     try:
@@ -111,6 +114,7 @@ def _engine_socket(pbx: Pbx) -> Iterator[None]:
         server.shutdown()
         thread.join()
         server.server_close()
+        jobs.finish()
 
 
 @contextmanager

@@ -45,6 +45,8 @@ def test_masked_secrets_do_not_appear():
         ({"rooms": [{"id": "a", "name": "A", "number": "٢١٥"}]}, "rooms/a/number"),
         ({"rooms": [{"id": "a", "name": "A", "number": 215}]}, "rooms/a/number"),
         ({"rooms": [{"id": "a", "name": "A", "key": 5}]}, "rooms/a/key"),
+        ({"rooms": [{"id": "a", "name": "A", "key": "\ud800"}]}, "rooms/a/key"),
+        ({"rooms": [{"id": "a", "name": "A", "number": True}]}, "rooms/a/number"),
         ({"rooms": {}}, "rooms"),
         ({"owner": 1}, "owner"),
     ],

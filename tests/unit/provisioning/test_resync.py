@@ -6,7 +6,8 @@ import dataclasses
 import pytest
 
 from appliance.apply.client import EngineUnreachable
-from appliance.apply.daemon import EngineServer, Verbs
+from appliance.apply.daemon import Clients, EngineServer
+from appliance.apply.verbs import Verbs
 from appliance.asterisk import check_sync
 from provisioning.server.desk import Asked, Desk
 from provisioning.server.ledger import Ledger
@@ -166,7 +167,9 @@ def test_a_phone_in_a_call_on_any_line_hears_nothing(first, second, outcome):
 
 
 def test_a_messenger_may_only_tell_phones(tmp_path):
-    server = EngineServer(tmp_path / "s", Verbs(None), frozenset({7}), 0, frozenset({8}))
+    server = EngineServer(
+        tmp_path / "s", Verbs(None, None), Clients(frozenset({7}), frozenset({8})), 0
+    )
     try:
         assert server.allows(7, "apply")
         assert server.allows(0, "state")

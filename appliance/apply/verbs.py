@@ -1,0 +1,214 @@
+"""What can be asked of the engine over its socket.
+
+Everything is decoded field by field here; file texts, paths and console commands are
+never taken from outside. Answers hold no secrets except that of `state`.
+"""
+
+from __future__ import annotations
+
+import logging
+import traceback
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+from appliance.apply.course import Progress
+from appliance.apply.engine import Engine
+from appliance.apply.errors import NotProved, Refused
+from appliance.apply.jobs import Jobs
+from appliance.apply.switch import encode_proof
+from appliance.asterisk.check_sync import Event, Outcome, check_sync
+from appliance.services import registry
+from appliance.state.codec import decode, encode, mask
+from appliance.state.faults import Fault, StateError
+from appliance.state.fields import Between, Label, OptionalLabel, Pattern
+from appliance.state.system_state import SystemState, encode_system
+
+log = logging.getLogger("engine.verbs")
+
+ConfirmWithin = Annotated[int, Between(0, 3600, "s")]
+RevisionNumber = Annotated[int, Between(1, 10**9)]
+Base = Annotated[int, Between(0, 10**9)]
+Endpoint = Annotated[str, Pattern(r"[0-9]{2,8}-[1-9]", "an endpoint such as 215-1")]
+CandidateId = Annotated[str, Pattern(r"[0-9a-f]{64}", "the name of a planned state")]
+
+
+class Verbs:
+    """Each public method is one verb."""
+
+    def __init__(self, engine: Engine, jobs: Jobs) -> None:
+        self._engine = engine
+        self._jobs = jobs
+
+    def status(self, _request: Mapping[str, Any]) -> dict[str, Any]:
+        """The revision in force, the open trial, and whether Asterisk answers."""
+        trial = self._engine.trial()
+        return {
+            "current": self._engine.store.current(),
+            "trial": encode(trial) if trial else None,
+            "seconds_left": self._engine.seconds_left(),
+            "asterisk_running": self._engine.console.running(),
+        }
+
+    def history(self, _request: Mapping[str, Any]) -> list[Any]:
+        """All kept revisions, newest first."""
+        return [encode(revision) for revision in self._engine.store.history()]
+
+    def report(self, request: Mapping[str, Any]) -> Any:
+        """How a revision was proved and verified, what was reloaded, how long it took."""
+        return self._engine.store.report(_take(request, "number", RevisionNumber))
+
+    def difference(self, request: Mapping[str, Any]) -> Any:
+        """How two kept revisions differ, in the owner's wishes and in the files."""
+        older, newer = (_take(request, name, RevisionNumber) for name in ("older", "newer"))
+        return encode(self._engine.difference(older, newer))
+
+    def state(self, request: Mapping[str, Any]) -> Any:
+        """The state of a revision, with its secrets: for the portal's draft and exports."""
+        number = _take(request, "number", RevisionNumber)
+        return encode_system(registry.decode(self._engine.store.state_data(number)))
+
+    def masked_state(self, request: Mapping[str, Any]) -> Any:
+        """The state of a revision with its secrets as dots, for showing."""
+        number = _take(request, "number", RevisionNumber)
+        return encode_system(registry.decode(self._engine.store.state_data(number)), mask)
+
+    def drift(self, _request: Mapping[str, Any]) -> Mapping[str, str]:
+        """Files in force that somebody changed by hand: path -> changed, missing, added."""
+        return self._engine.drift()
+
+    def edited(self, _request: Mapping[str, Any]) -> list[Any]:
+        """The same files with what was changed in them."""
+        return [encode(change) for change in self._engine.edited()]
+
+    def check(self, request: Mapping[str, Any]) -> list[Any]:
+        """The faults of a state; an empty list when it could be applied."""
+        return [fault_data(fault) for fault in registry.check(self._state(request))]
+
+    def plan(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        """What applying a state would do; `candidate` is its name from here on."""
+        plan = self._engine.plan(self._state(request), _take(request, "base", Base))
+        return {**encode(plan), "empty": plan.empty}
+
+    def prove(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        """Begin to prove a state in the shadow; a job."""
+        state = self._state(request)
+        return self._start("prove", lambda tell: encode_proof(self._engine.prove(state, tell)))
+
+    def apply(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        """Begin to apply a state; a job whose result is the revision's number."""
+        state = self._state(request)
+        base = _take(request, "base", Base)
+        author = _take(request, "author", Label)
+        reason = _take(request, "reason", OptionalLabel, "")
+        options = _options(request)
+        return self._start(
+            "apply",
+            lambda tell: self._engine.apply(state, base, author, reason, progress=tell, **options),
+        )
+
+    def return_to(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        """Begin to apply an older revision's state again; a job as `apply`."""
+        number = _take(request, "number", RevisionNumber)
+        author = _take(request, "author", Label)
+        options = _options(request)
+        return self._start(
+            "return_to",
+            lambda tell: self._engine.return_to(number, author, progress=tell, **options),
+        )
+
+    def restore(self, _request: Mapping[str, Any]) -> dict[str, Any]:
+        """Begin to undo what was changed by hand; a job whose result are the paths."""
+        return self._start("restore", lambda tell: list(self._engine.restore(tell)))
+
+    def job(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        """How far a job is."""
+        return self._jobs.get(_take(request, "id", str)).as_data()
+
+    def check_sync(self, request: Mapping[str, Any]) -> Outcome:
+        """Tell one telephone to fetch its configuration, unless it is in a call."""
+        trial = self._engine.trial()
+        endpoints = _take(request, "endpoints", tuple[Endpoint, ...])
+        event = _take(request, "event", Event)
+        if trial is not None and trial.phase == "switching":
+            return "busy"
+        return check_sync(self._engine.console, endpoints, event)
+
+    def confirm(self, request: Mapping[str, Any]) -> None:
+        """Keep the revision that waits."""
+        self._engine.confirm(_take(request, "number", RevisionNumber))
+
+    def undo(self, request: Mapping[str, Any]) -> int:
+        """Take back the revision that waits."""
+        return self._engine.undo(_take(request, "why", OptionalLabel, "taken back by hand"))
+
+    def _state(self, request: Mapping[str, Any]) -> SystemState:
+        """The state that a request is about: sent along, or named after an earlier plan."""
+        if "candidate" in request:
+            return self._engine.candidate(_take(request, "candidate", CandidateId))
+        return registry.decode(request.get("state"))
+
+    def _start(self, verb: str, work: Callable[[Progress], Any]) -> dict[str, Any]:
+        return self._jobs.start(verb, work).as_data()
+
+
+MESSENGER_VERBS = frozenset({"check_sync"})
+"""What the provisioning server may ask: nothing that changes the machine."""
+
+VERBS = frozenset(name for name in vars(Verbs) if not name.startswith("_"))
+
+
+def answer(verbs: Verbs, request: Mapping[str, Any]) -> dict[str, Any]:
+    """The answer to one request; every failure becomes an error with a kind."""
+    verb = request.get("verb")
+    if not isinstance(verb, str) or verb not in VERBS:
+        return {"ok": False, "error": {"kind": "unknown_verb", "message": "no such verb"}}
+    try:
+        return {"ok": True, "result": getattr(verbs, verb)(request)}
+    except Exception as error:  # noqa: BLE001 - the caller gets it, the log keeps it
+        return {"ok": False, "error": describe(error)}
+
+
+def describe(error: Exception) -> dict[str, Any]:
+    """An exception as data: its kind, a sentence, and what helps to go on."""
+    if isinstance(error, (StateError, NotProved)):
+        faults = [fault_data(fault) for fault in error.faults]
+        kind = "faults" if isinstance(error, StateError) else "not_proved"
+        return {"kind": kind, "message": str(error), "faults": faults}
+    if isinstance(error, Refused):
+        kind = type(error).__name__.lower()
+        return {"kind": kind, "message": str(error), "details": error.details}
+    if isinstance(error, LookupError) and type(error) is LookupError:
+        return {"kind": "lookuperror", "message": str(error)}
+    return _unforeseen(error)
+
+
+def _unforeseen(error: Exception) -> dict[str, Any]:
+    """A fault of the program. Where it happened is told, but not its text: that may quote
+    a value, and values may be secrets."""
+    frames = traceback.extract_tb(error.__traceback__)
+    places = [f"{Path(frame.filename).name}:{frame.lineno}" for frame in frames]
+    log.error("error=%s at=%s", type(error).__name__, " ".join(places))
+    where = places[-1] if places else "nowhere"
+    return {"kind": "internal", "message": f"{type(error).__name__} at {where}"}
+
+
+def fault_data(fault: Fault) -> dict[str, Any]:
+    """A fault as data; its sentence is made, and translated, by who shows it."""
+    return {"where": fault.where, "text": fault.text, "values": dict(fault.values)}
+
+
+def _options(request: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "confirm_within_s": _take(request, "confirm_within_s", ConfirmWithin, 0),
+        "overwrite": _take(request, "overwrite", bool, False),
+    }
+
+
+_REQUIRED = object()
+
+
+def _take(request: Mapping[str, Any], name: str, kind: Any, default: Any = _REQUIRED) -> Any:
+    if name not in request and default is not _REQUIRED:
+        return default
+    return decode(kind, request.get(name), name)
