@@ -188,6 +188,6 @@ def test_only_endpoints_of_phones_reach_the_console(endpoint):
             return None
 
     with pytest.raises(ValueError, match="must be an endpoint"):
-        Verbs(Nothing()).check_sync({"endpoints": [endpoint], "event": "check-sync"})
+        Verbs(Nothing(), None).check_sync({"endpoints": [endpoint], "event": "check-sync"})
     with pytest.raises(ValueError, match="must be one of"):
-        Verbs(Nothing()).check_sync({"endpoints": ["215-1"], "event": "reboot"})
+        Verbs(Nothing(), None).check_sync({"endpoints": ["215-1"], "event": "reboot"})
