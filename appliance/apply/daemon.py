@@ -26,6 +26,7 @@ from appliance.apply import protocol
 from appliance.apply.engine import Engine
 from appliance.apply.jobs import Jobs
 from appliance.apply.verbs import MESSENGER_VERBS, Verbs, answer, describe
+from appliance.system import space
 from appliance.system.machine import load_machine, runtime_of
 from appliance.verify.shadow import Shadow
 
@@ -156,6 +157,7 @@ def serve(engine: Engine, socket_path: Path, clients: Clients, group: int) -> No
 def _tick(engine: Engine) -> None:
     try:
         engine.tick()
+        space.watch(engine.machine.layout)
     except Exception as error:  # noqa: BLE001 - it is tried again at the next tick
         log.error("tick: %s", describe(error)["message"])
 

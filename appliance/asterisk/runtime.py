@@ -1,4 +1,6 @@
-"""How an Asterisk process is started here: the machine's own, or one in a Debian root.
+"""How Asterisk, and the mail relay it hands voicemail to, are started here.
+
+Either the machine's own programs, or those in a Debian root.
 
 The appliance has Asterisk 22 installed; a developer's machine may have none, and then
 runs Debian 14's inside a root folder. Both see the same paths, because the folders that
@@ -14,6 +16,9 @@ from pathlib import Path
 
 USER = "asterisk"
 """The account that Asterisk gives up root for."""
+
+MAIL_USER = "mail"
+"""The account of the mail relay; its queue belongs to it."""
 
 MODULES = "/usr/lib/x86_64-linux-gnu/asterisk/modules"
 """Where Debian's package puts the modules; `Runtime.modules()` finds other architectures."""
@@ -71,6 +76,20 @@ class Runtime:
         flags = ["--mount", "--propagation", "private", "--pid", "--fork", "--kill-child"]
         return ["setpriv", "--pdeathsig", "KILL", *place, *flags, "sh", "-ec", "\n".join(steps)]
 
+    def mail_relay(self, shared: Iterable[Path], *, network: str = "") -> list[str]:
+        """The command line of the mail relay in the foreground, in its own account.
+
+        It lives in the network namespace called `network`, "" for the caller's.
+        """
+        place = ["ip", "netns", "exec", network] if network else []
+        if self.root is None:
+            account = ["--reuid", MAIL_USER, "--regid", MAIL_USER, "--clear-groups"]
+            return [*place, "setpriv", *account, "nullmailer-send"]
+        inside = ["chroot", f"--userspec={MAIL_USER}:{MAIL_USER}", str(self.root)]
+        steps = [*_bound(self.root, shared), f"exec {shlex.join([*inside, 'nullmailer-send'])}"]
+        apart = ["unshare", "--mount", "--propagation", "private"]
+        return [*place, *apart, "sh", "-ec", "\n".join(steps)]
+
     def _start(self, configuration: Path, user: str) -> str:
         inside = ["chroot", str(self.root)] if self.root else []
         return shlex.join([*inside, *_asterisk(configuration, user)])
@@ -109,4 +128,16 @@ def _bound(root: Path, shared: Iterable[Path]) -> list[str]:
     for folder in shared:
         inside = shlex.quote(f"{root}{folder}")
         steps += [f"mkdir -p {inside}", f"mount --bind {shlex.quote(str(folder))} {inside}"]
+        steps += _fixed_places(root, folder)
     return steps
+
+
+_FIXED_PLACES = ("etc/nullmailer", "var/spool/nullmailer")
+"""Folders that a program of Debian looks for at this one place of its root."""
+
+
+def _fixed_places(root: Path, prefix: Path) -> list[str]:
+    """Steps that put the prefix's own folders at the places where programs look."""
+    pairs = [(shlex.quote(str(prefix / each)), shlex.quote(f"{root}/{each}"))
+             for each in _FIXED_PLACES]  # fmt: skip
+    return [f"if [ -d {own} ]; then mount --bind {own} {place}; fi" for own, place in pairs]

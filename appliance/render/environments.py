@@ -43,6 +43,7 @@ FILTERS: Mapping[str, Escape] = {
     "caller_name": escape.caller_name,
     "dialplan_text": escape.dialplan_text,
     "section": escape.section,
+    "voicemail_field": escape.voicemail_field,
     "yes_no": lambda value: "yes" if value else "no",
 }
 

@@ -117,3 +117,8 @@ def nginx_value(value: Any) -> str:
     if text and not _NGINX_VALUE.fullmatch(text):
         raise UnsafeValue(f"{text[:40]!r} cannot stand in nginx.conf")
     return text
+
+
+def voicemail_field(value: Any) -> str:
+    """A name or address in a line of voicemail.conf, whose fields are parted by commas."""
+    return asterisk_value(re.sub(r'[,|"<>\\${}]', " ", one_line(value)).strip())

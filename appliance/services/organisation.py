@@ -56,10 +56,12 @@ class State:
 
 def references(state: State) -> Iterator[Reference]:
     """Yield the company and its sites."""
-    yield Reference("company", "company", state.name, facts=CompanyFacts(state.country))
+    detail = {"language": state.language, "time_zone": state.time_zone}
+    facts = CompanyFacts(state.country)
+    yield Reference("company", "company", state.name, detail=detail, facts=facts)
     for site in state.sites:
-        facts = SiteFacts(site.time_zone, site.number)
-        yield Reference("site", site.id, site.name, facts=facts)
+        place = SiteFacts(site.time_zone, site.number)
+        yield Reference("site", site.id, site.name, facts=place)
 
 
 def check(state: State, _references: References) -> Iterator[Fault]:

@@ -16,6 +16,7 @@ from appliance.services import (
     extensions,
     feature_codes,
     inbound_routes,
+    mail,
     music_on_hold,
     numbering,
     organisation,
@@ -25,6 +26,7 @@ from appliance.services import (
     ring_groups,
     trunks,
     users,
+    voicemail_boxes,
     web_front,
 )
 from appliance.state.faults import Fault, StateError
@@ -57,6 +59,8 @@ SERVICES: Mapping[str, Service] = MappingProxyType(
             devices,
             pickup_groups,
             ring_groups,
+            mail,
+            voicemail_boxes,
             music_on_hold,
             feature_codes,
             trunks,

@@ -59,6 +59,21 @@ class Layout:
         return self.prefix / "run/asterisk"
 
     @property
+    def voicemail_full(self) -> Path:
+        """A file that is there while the disk is too full to record messages."""
+        return self.run / "voicemail-full"
+
+    @property
+    def mail_etc(self) -> Path:
+        """The folder in which the mail relay looks for its settings."""
+        return self.prefix / "etc/nullmailer"
+
+    @property
+    def mail_spool(self) -> Path:
+        """Mail that waits for the company's mail server, and mail that was given up."""
+        return self.prefix / "var/spool/nullmailer"
+
+    @property
     def certificates(self) -> Path:
         """The certificate and key that Asterisk, nginx and the others present."""
         return self.state / "certificates"

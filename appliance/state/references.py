@@ -39,7 +39,7 @@ class Reference:
 
     `number` reaches it from inside the company ("" when nothing does).
     `entry` is the dialplan place `context,extension,priority` that takes a call for it
-    ("" when it cannot be a destination).
+    ("" when it cannot be a destination); `{number}` in it is the number of `named_after`.
     `named_after` is another object whose name this one bears when `label` is empty.
     `detail` holds the few further facts that other services' files need, `facts` a
     typed value where texts are not enough (see `appliance.policy.gather`).
@@ -57,7 +57,7 @@ class Reference:
     @property
     def where(self) -> str:
         """The object's place in the state, as faults name it."""
-        return f"{self.kind}s/{self.id}"
+        return f"{self.kind}{'es' if self.kind.endswith(('s', 'x')) else 's'}/{self.id}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,10 +93,10 @@ class References:
         found = self.get(kind, id)
         if found is None:
             return id
-        if not found.label and found.named_after:
-            other = self.get(*found.named_after)
-            if other and other.label:
-                return other.label
+        if not found.label and found.named_after and found.named_after in self.by_id:
+            other = self.label(*found.named_after)
+            if other != found.named_after[1]:
+                return other
         return found.label or found.number or id
 
     def entry(self, destination: Destination) -> str:
@@ -104,7 +104,8 @@ class References:
         found = self.get(destination.kind, destination.id)
         if found is None or not found.entry:
             raise LookupError(f"{destination} has no entry")
-        return found.entry
+        other = self.by_id.get(found.named_after) if found.named_after else None
+        return found.entry.replace("{number}", other.number if other else "")
 
     def missing(self, where: str, kind: str, id: ObjectId) -> Iterator[Fault]:
         """Yield a fault when `id` names nothing of this kind."""

@@ -18,7 +18,7 @@ from appliance.state.codec import canonical_json, decode, encode
 from appliance.state.fields import Address, Between, Port, Secret
 from appliance.state.machine import Layout, Machine
 from appliance.state.tokens import new_secret
-from appliance.system import accounts, certificates
+from appliance.system import accounts, certificates, mail
 
 
 def runtime_of(root: Path | None) -> Runtime:
@@ -75,6 +75,8 @@ def load_machine(prefix: Path, runtime: Runtime) -> Machine:
     account = runtime.account("asterisk")
     _make_folders(layout, account)
     groups = {"asterisk": account[1], **_groups(facts)}
+    mail_user, groups[mail.GROUP] = runtime.account("mail")
+    mail.make_folders(layout, mail_user, groups.get(accounts.SHARED_GROUP, groups[mail.GROUP]))
     name = facts.host_name or socket.gethostname()
     _ensure_certificates(layout, name, facts.addresses, groups)
     return Machine(

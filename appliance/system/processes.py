@@ -21,6 +21,7 @@ from appliance.system.readiness import (
     EngineAnswers,
     HealthAnswers,
     Probe,
+    RelayListens,
     TlsAnswers,
 )
 
@@ -78,6 +79,7 @@ def table(site: Site) -> tuple[Process, ...]:
     return (
         _engine(site),
         _asterisk(site),
+        _mail(site),
         _live(site),
         _portal(site),
         _provisioning(site),
@@ -130,6 +132,17 @@ def _asterisk(site: Site) -> Process:
         stop_within_s=20,
         # A full reload of ten thousand telephones may keep the console busy for long.
         hangs=False,
+    )
+
+
+def _mail(site: Site) -> Process:
+    return Process(
+        name="mail",
+        purpose="mail that leaves the machine",
+        account="root",  # its command gives it up
+        command=tuple(site.runtime.mail_relay([site.layout.prefix])),
+        ready=RelayListens(site.layout.mail_spool / "trigger"),
+        after=("engine",),
     )
 
 

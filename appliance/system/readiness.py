@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import os
 import socket
 import ssl
 from dataclasses import dataclass
@@ -50,6 +51,21 @@ class AsteriskBooted:
         except ConsoleError as error:
             return str(error)
         return "" if "System uptime" in said else "the telephone service is still starting"
+
+
+@dataclass(frozen=True, slots=True)
+class RelayListens:
+    """The mail relay waits at the other end of its pipe (fifo(7): without a reader it
+    cannot be opened for writing)."""
+
+    trigger: Path
+
+    def problem(self) -> str:
+        try:
+            os.close(os.open(self.trigger, os.O_WRONLY | os.O_NONBLOCK))
+        except OSError as error:
+            return f"the mail relay does not listen ({error.strerror})"
+        return ""
 
 
 class _UnixConnection(http.client.HTTPConnection):

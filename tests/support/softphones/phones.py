@@ -20,6 +20,9 @@ SOON_S = 4.0
 idle machine, so that a loaded one does not fail."""
 
 LOWEST_PITCH_HZ, PITCH_STEP_HZ = 520, 60
+NO_PACKETS_S = 0.5
+"""Without a measured window for so long nothing is heard: no sound arrives at all."""
+
 REPO = Path(__file__).parents[3]
 
 
@@ -422,11 +425,13 @@ class Call:
         )
 
     def hears_no_more(self, whom: Phone | int, within_s: float = SOON_S) -> None:
-        """The pitch stops arriving (silence, or another sound)."""
+        """The pitch stops arriving: another sound, silence, or no packets any more."""
         pitch = whom if isinstance(whom, int) else whom.pitch
-        self._all.until(
-            lambda: pitch not in self._tones, within_s, f"{self} to stop hearing {pitch}"
-        )
+
+        def quiet() -> bool:
+            return pitch not in self._tones or time.monotonic() - self._heard_at > NO_PACKETS_S
+
+        self._all.until(quiet, within_s, f"{self} to stop hearing {pitch}")
 
     def expect_digits(self, digits: str, within_s: float = SOON_S) -> None:
         self._all.until(lambda: self.digits == digits, within_s, f"{self} to get {digits!r}")
