@@ -67,6 +67,7 @@ def files(state: State, references: References, _machine: Machine) -> Iterator[F
     marks = {
         group.id: [f"{number}@PICKUPMARK" for number in _numbers(group, references)]
         for group in state.groups
+        if group.members
     }
     yield File(
         f"etc/asterisk/{names.PICKUP_MAP}",

@@ -17,6 +17,7 @@ from appliance import product
 from appliance.asterisk import names
 from appliance.asterisk.voicemail_texts import TEXTS, MailText
 from appliance.render.environments import render_asterisk
+from appliance.render.escape import voicemail_field
 from appliance.render.fileset import File
 from appliance.state.checks import duplicate_ids
 from appliance.state.faults import Fault
@@ -81,7 +82,10 @@ def check(state: State, references: References) -> Iterator[Fault]:
             yield Fault(f"{where}/extension", "has another voicemail box already")
         owners.add(box.extension)
         yield from _bad_pin(box, references)
-        if box.delete_after_mail and not (_address(box, references) and box.attach_audio):
+        address = _address(box, references)
+        if address and voicemail_field(address) != address:
+            yield Fault(f"{where}/email", "holds a sign that voicemail cannot write to")
+        if box.delete_after_mail and not (address and box.attach_audio):
             yield Fault(f"{where}/delete_after_mail", "needs a mail with the message in it")
 
 

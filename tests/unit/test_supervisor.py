@@ -39,8 +39,8 @@ def test_no_two_processes_share_an_account(site):
     assert len(set(accounts)) == len(accounts)
 
 
-def test_only_the_engine_and_asterisk_start_as_root(site):
-    assert {p.name for p in table(site) if p.account == "root"} == {"engine", "asterisk"}
+def test_only_the_engine_and_programs_that_give_it_up_start_as_root(site):
+    assert {p.name for p in table(site) if p.account == "root"} == {"engine", "asterisk", "mail"}
 
 
 def test_pauses_double_up_to_half_a_minute_and_begin_again_after_a_steady_life():
