@@ -50,6 +50,19 @@ def test_plain_http_leads_to_https(checkout, said):
     assert answer == "https://127.0.0.1:8443/people?x=1"
 
 
+@pytest.mark.row("K4")
+def test_telephones_find_the_provisioning_server(checkout, said):
+    def get(path):
+        return checkout.network.run(
+            "curl", "-sS", "-w", "%{http_code}", f"http://127.0.0.1:8080{path}"
+        )
+
+    authority = (checkout.place.layout.certificates / "authority.crt").read_text()
+    assert get("/provisioning/authority.crt") == f"{authority}200"
+    assert get(f"/provisioning/e/{'a' * 24}/020000000001.cfg") == "404"
+    assert checkout.status()["provisioning"]["phase"] == "ready"
+
+
 def test_each_process_but_the_engine_gives_up_root(checkout, said):
     for name in set(checkout.status()) - {"engine"}:
         record = checkout.record(name)
