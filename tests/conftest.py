@@ -14,3 +14,14 @@ def pbx() -> Iterator[Pbx]:
     """A whole telephone system with a real Asterisk, shared by the tests of one module."""
     with running_pbx() as system:
         yield system
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """The database under the portal's unit tests."""
+    parser.addoption(
+        "--portal-database",
+        dest="portal_database",
+        choices=("sqlite", "postgresql"),
+        default="sqlite",
+        help="the database under the portal's unit tests",
+    )

@@ -3,7 +3,6 @@
 import dataclasses
 import logging
 import re
-import time
 from pathlib import Path
 
 import pytest
@@ -117,25 +116,6 @@ def test_every_refusal_is_the_same(desk, path):
     assert ask(desk, path) == REFUSAL
     assert desk.unsaved.keys() == {"phone-1", "phone-2"}  # what the revision itself noted
     assert not any(record.asked_at for record in desk.records.values())
-
-
-@pytest.mark.parametrize(
-    "template",
-    ["/provisioning/p/" + "C" * 24 + "/{}.cfg", "/provisioning/e/" + "C" * 24 + "/{}.cfg"],
-)
-def test_whether_a_mac_is_known_cannot_be_told_from_the_time(desk, template):
-    def seconds(number):
-        asked = Asked(template.format(mac_of(number)), "198.51.100.7", encrypted=True)
-        begin = time.perf_counter()
-        for _ in range(200):
-            desk.answer(asked)
-        return time.perf_counter() - begin
-
-    open_first(desk)
-    known, unknown = (
-        min(times) for times in zip(*((seconds(1), seconds(9)) for _ in range(8)), strict=True)
-    )
-    assert 0.7 < known / unknown < 1.4
 
 
 def test_a_token_that_came_unencrypted_opens_nothing(desk):

@@ -1,0 +1,1 @@
+"""Accounts of the portal, and the permission profiles that say what each may do."""

@@ -1,0 +1,1 @@
+"""Changes: what the draft would do, applying it, keeping it or taking it back, history."""

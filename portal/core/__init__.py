@@ -1,0 +1,1 @@
+"""What every screen shares: the application, database, draft, permissions, texts."""

@@ -1,0 +1,92 @@
+"""The engine as the portal uses it, real or pretended, and what is remembered of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from flask import Flask, current_app, g
+
+from appliance.apply.client import EngineClient, EngineUnreachable
+from appliance.services import registry
+from appliance.state.faults import Fault
+from appliance.state.system_state import SystemState
+from portal.core.settings import Settings
+
+
+class EngineLike(Protocol):
+    """The verbs of `appliance.apply.client.EngineClient` that the portal uses."""
+
+    def status(self) -> dict[str, Any]: ...
+    def history(self) -> list[dict[str, Any]]: ...
+    def state(self, number: int) -> dict[str, Any]: ...
+    def drift(self) -> dict[str, str]: ...
+    def check(self, state: SystemState) -> list[Fault]: ...
+    def plan(self, state: SystemState, base: int) -> dict[str, Any]: ...
+    def prove(self, state: SystemState) -> str: ...
+    def apply(
+        self,
+        state: SystemState,
+        base: int,
+        author: str,
+        reason: str = "",
+        *,
+        confirm_within_s: int = 0,
+        overwrite: bool = False,
+    ) -> str: ...
+    def return_to(self, number: int, author: str, confirm_within_s: int = 0) -> str: ...
+    def confirm(self, number: int) -> None: ...
+    def undo(self, why: str = "taken back by hand") -> int: ...
+    def job(self, id: str) -> dict[str, Any]: ...
+
+
+@dataclass(slots=True)
+class _Running:
+    """The state of the revision that was read last."""
+
+    number: int = -1
+    state: SystemState | None = None
+
+
+def init_app(app: Flask, settings: Settings) -> None:
+    """Connect the application to its engine."""
+    if settings.pretend:
+        from portal.core.pretend import PretendEngine
+
+        app.extensions["engine"] = PretendEngine(settings.folder / "pretend.json")
+    else:
+        app.extensions["engine"] = EngineClient(settings.engine_socket)
+    app.extensions["running"] = _Running()
+
+
+def engine() -> EngineLike:
+    """The engine of this application."""
+    return current_app.extensions["engine"]
+
+
+def status() -> dict[str, Any] | None:
+    """The engine's status, asked once for each request; None when it does not answer."""
+    if "engine_status" not in g:
+        try:
+            g.engine_status = engine().status()
+        except EngineUnreachable:
+            g.engine_status = None
+    return g.engine_status
+
+
+def revision_state(number: int) -> SystemState:
+    """The state of a revision; 0 is the machine before the first one."""
+    if number == 0:
+        return registry.empty_state()
+    running: _Running = current_app.extensions["running"]
+    if running.number == number and running.state is not None:
+        return running.state
+    return registry.decode(engine().state(number))
+
+
+def running_state(number: int) -> SystemState:
+    """The state of the revision in force, remembered until another one is."""
+    running: _Running = current_app.extensions["running"]
+    if running.number != number or running.state is None:
+        running.state, running.number = revision_state(number), number
+    return running.state

@@ -1,0 +1,381 @@
+"""Forms over State classes: the rules stand in the State, the form adds words and widgets.
+
+A form names the State classes whose fields it shows (`parts`), and one WTForms field for
+each of them. What was typed becomes plain data, and the codec decides: the same rules and
+the same words as in the engine, the CSV import and the YAML files.
+
+    class SiteForm(StateForm):
+        parts = {"": organisation.Site}
+        name = Text(_l("Name"))
+        address = Text(_l("Address"), hint=_l("Told to the emergency services."))
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, ClassVar
+
+from flask_wtf import FlaskForm
+from wtforms import BooleanField, Field, FieldList, FormField, SelectField, StringField
+from wtforms import Form as PlainForm
+from wtforms.widgets import TextArea
+
+from appliance.state.codec import decode, encode, field_types, reveal
+from appliance.state.faults import Fault, StateError
+from portal.core.i18n import _l, fault_text
+from portal.core.shapes import base_type
+
+try:
+    from wtforms.fields.choices import SelectChoice
+except ImportError:  # WTForms before 3.3 takes pairs and knows nothing else
+    SelectChoice = None
+
+Choices = Iterable[tuple[Any, Any]]
+
+
+def options(pairs: Choices) -> list[Any]:
+    """(value, label) pairs as WTForms wants them."""
+    return [SelectChoice(*pair) for pair in pairs] if SelectChoice else list(pairs)
+
+
+class _Described:
+    """What our fields know beside WTForms': a hint, the part they belong to, how CSV sees them."""
+
+    part: str = ""
+    hint: Any = ""
+    in_csv: bool = True
+
+    def plain(self) -> Any:
+        """The value as the codec takes it."""
+        return self.data  # type: ignore[attr-defined]
+
+    def text(self) -> str:
+        """The value as one cell of a CSV file."""
+        value = self.plain()
+        return "" if value is None else str(value)
+
+
+class Text(_Described, StringField):
+    """One line of text; blanks around it are dropped. `empty` is what an empty field means."""
+
+    def __init__(
+        self,
+        label: Any,
+        *,
+        hint: Any = "",
+        part: str = "",
+        empty: Any = "",
+        clean: Callable[[str], str] = str.strip,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(label, **kwargs)
+        self.hint, self.part, self.empty, self.clean = hint, part, empty, clean
+
+    def plain(self) -> Any:
+        return self.clean(self.data or "") or self.empty
+
+
+class Number(Text):
+    """A whole number. What is no number stays text, and the codec says so."""
+
+    def __init__(self, label: Any, *, unit: Any = "", **kwargs: Any) -> None:
+        super().__init__(label, **kwargs)
+        self.unit = unit
+
+    def plain(self) -> Any:
+        text = (self.data if isinstance(self.data, str) else str(self.data or "")).strip()
+        digits = text.removeprefix("-")
+        plain = digits.isascii() and digits.isdigit() and len(digits) <= 12
+        return int(text) if plain else text
+
+    def process_data(self, value: Any) -> None:
+        self.data = "" if value is None else str(value)
+
+
+class Switch(_Described, BooleanField):
+    """Yes or no."""
+
+    false_values = (False, "false", "", "0", "no")
+
+    def __init__(self, label: Any, *, hint: Any = "", part: str = "", **kwargs: Any) -> None:
+        super().__init__(label, **kwargs)
+        self.hint, self.part = hint, part
+
+    def text(self) -> str:
+        return "yes" if self.data else "no"
+
+
+class Choice(_Described, SelectField):
+    """One of a few. `choices` may be a function that is asked at each request."""
+
+    def __init__(
+        self,
+        label: Any,
+        choices: Choices | Callable[[], Choices],
+        *,
+        hint: Any = "",
+        part: str = "",
+        empty: Any = "",
+        **kwargs: Any,
+    ) -> None:
+        self.pairs = choices if callable(choices) else lambda: choices
+        super().__init__(label, choices=self._options, validate_choice=False, **kwargs)
+        self.hint, self.part, self.empty = hint, part, empty
+
+    def _options(self) -> list[Any]:
+        return options(self.pairs())
+
+    def plain(self) -> Any:
+        return self.data or self.empty
+
+    def process_data(self, value: Any) -> None:
+        self.data = "" if value is None else str(value)
+
+
+class NumberChoice(Choice):
+    """One of a few whole numbers."""
+
+    def plain(self) -> Any:
+        text = str(self.data or "")
+        return int(text) if text.isascii() and text.isdigit() else text
+
+
+class Hidden(_Described, StringField):
+    """A password that the system keeps: shown as set or not set, empty keeps what is there."""
+
+    in_csv = False
+
+    def __init__(self, label: Any, *, hint: Any = "", part: str = "", **kwargs: Any) -> None:
+        super().__init__(label, **kwargs)
+        self.hint, self.part = hint, part
+        self.kept = ""
+
+    def process_data(self, value: Any) -> None:
+        self.kept, self.data = value or "", ""
+
+    def plain(self) -> Any:
+        return self.data or self.kept
+
+
+class Lines(_Described, StringField):
+    """Several short texts, one a line."""
+
+    widget = TextArea()
+
+    def __init__(self, label: Any, *, hint: Any = "", part: str = "", **kwargs: Any) -> None:
+        super().__init__(label, **kwargs)
+        self.hint, self.part = hint, part
+
+    def process_data(self, value: Any) -> None:
+        self.data = "\n".join(value or ())
+
+    def plain(self) -> Any:
+        lines = (self.data or "").replace("|", "\n").splitlines()
+        return [line.strip() for line in lines if line.strip()]
+
+    def text(self) -> str:
+        return "|".join(self.plain())
+
+
+class NamedNumber(Text):
+    """An object that is chosen by the number people know it by.
+
+    `find` gives the id for a number, `number` the number for an id. What is no number of
+    ours stays as typed, and the checks of the draft say that it does not exist.
+    """
+
+    def __init__(
+        self,
+        label: Any,
+        find: Callable[[str], str],
+        number: Callable[[str], str],
+        *,
+        suggestions: Callable[[], Choices] = tuple,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(label, **kwargs)
+        self.find, self.number, self.suggestions = find, number, suggestions
+
+    def process_data(self, value: Any) -> None:
+        self.data = self.number(value) or value if value else ""
+
+    def plain(self) -> Any:
+        typed = super().plain()
+        return (self.find(typed) or typed) if typed else typed
+
+
+class RowForm(PlainForm):
+    """One row of a `Rows` field. A row whose `key` fields are all empty is left out.
+
+    `kept` are fields that the row does not show and that begin empty.
+    """
+
+    key: ClassVar[tuple[str, ...]] = ()
+    kept: ClassVar[Mapping[str, Any]] = {}
+
+    def plain(self) -> dict[str, Any] | None:
+        if not any(str(self[name].data or "").strip() for name in self.key):
+            return None
+        shown = {field.name.rpartition("-")[2]: field.plain() for field in self}
+        return {**self.kept, **shown}
+
+
+class Rows(_Described, FieldList):
+    """A list of small objects inside an object, such as the lines of a telephone.
+
+    Without JavaScript there is always one spare row; with it, rows come and go.
+    """
+
+    in_csv = False
+
+    def __init__(
+        self, label: Any, row: type[RowForm], *, hint: Any = "", part: str = "", **kwargs: Any
+    ) -> None:
+        super().__init__(FormField(row), label, min_entries=0, max_entries=200, **kwargs)
+        self.row, self.hint, self.part = row, hint, part
+
+    def plain(self) -> Any:
+        return [plain for entry in self.entries if (plain := entry.form.plain()) is not None]
+
+    def spare(self) -> Any:
+        """An empty row behind the others, to fill in."""
+        return self._empty(str(len(self.entries)))
+
+    def blank(self) -> Any:
+        """An empty row whose names hold `__` where the script puts the row's number."""
+        return self._empty("__")
+
+    def _empty(self, index: str) -> Any:
+        options = {
+            "name": f"{self.name}{self._separator}{index}",
+            "id": f"{self.id}{self._separator}{index}",
+            "_meta": self.meta,
+            "translations": self._translations,
+        }
+        entry = self.meta.bind_field(None, self.unbound_field, options)
+        entry.process(None)
+        return entry
+
+
+class StateForm(FlaskForm):
+    """A form over one or several State objects.
+
+    `parts` maps the name of each part to its class; the first is the object itself. An
+    `optional` part exists only while the named field is filled.
+    """
+
+    parts: ClassVar[Mapping[str, type]] = {}
+    optional: ClassVar[Mapping[str, str]] = {}
+
+    def __init__(self, objects: Mapping[str, Any] | None = None, **kwargs: Any) -> None:
+        self.before = dict(objects or {})
+        super().__init__(data=self._shown(), **kwargs)
+        self.objects: dict[str, Any] = {}
+        self.applied: frozenset[str] | None = None
+        self.other_faults: list[str] = []
+
+    def _shown(self) -> dict[str, Any]:
+        """Field name -> plain value, of the objects as they are or of new ones."""
+        values: dict[str, Any] = {}
+        for part, kind in self.parts.items():
+            held = self.before.get(part)
+            plain = encode(held, reveal) if held is not None else defaults(kind)
+            values |= {
+                name: plain[name]
+                for name, field in self._unbound().items()
+                if field.kwargs.get("part", "") == part and name in plain
+            }
+        return values
+
+    @classmethod
+    def _unbound(cls) -> dict[str, Any]:
+        return {
+            name: value
+            for name in dir(cls)
+            if not name.startswith("_") and hasattr(value := getattr(cls, name), "creation_counter")
+        }
+
+    def state_fields(self) -> list[Field]:
+        """The fields that belong to a State, in order."""
+        return [field for field in self if isinstance(field, _Described)]
+
+    def validate(self, **kwargs: Any) -> bool:
+        """Whether what was typed makes good objects; they are in `objects` then.
+
+        Only fields in `applied` count where that is set; the others keep what they hold.
+        """
+        fine = super().validate(**kwargs)
+        for part, kind in self.parts.items():
+            if self._left_out(part):
+                self.objects[part] = None
+            else:
+                fine &= self._decode(part, kind)
+        return fine
+
+    def _left_out(self, part: str) -> bool:
+        """Whether an optional part is not wanted: its key field is empty."""
+        key = self.optional.get(part)
+        if key is None:
+            return False
+        if self.applied is not None and key not in self.applied:
+            return self.before.get(part) is None
+        return not self[key].plain()
+
+    def _decode(self, part: str, kind: type) -> bool:
+        held = self.before.get(part)
+        plain = encode(held, reveal) if held is not None else defaults(kind)
+        if "id" in field_types(kind):
+            plain.setdefault("id", "new")
+        plain |= {
+            field.name: field.plain()
+            for field in self.state_fields()
+            if field.part == part
+            and field.name in field_types(kind)
+            and (self.applied is None or field.name in self.applied)
+        }
+        try:
+            self.objects[part] = decode(kind, plain)
+        except StateError as error:
+            for fault in error.faults:
+                self.show(fault, fault.where)
+            return False
+        return True
+
+    def show(self, fault: Fault, where: str) -> None:
+        """Put a fault's sentence at the field it is about, or above the form."""
+        target, _dot, rest = where.partition("/")
+        field: Any = self._fields.get(target)
+        index, _dot, inner = rest.partition("/")
+        if isinstance(field, Rows) and index.isdigit() and int(index) < len(field.entries):
+            row = field.entries[int(index)].form
+            field = row._fields.get(inner.partition("/")[0], field)
+        if field is None:
+            self.other_faults.append(fault_text(fault))
+        else:
+            field.errors = [*field.errors, fault_text(fault)]
+
+    def changes(self, objects: Mapping[str, Any]) -> list[tuple[Field, str, str]]:
+        """(field, their text, this form's text) where saved objects differ from this form."""
+        theirs = type(self)(objects, formdata=None, meta={"csrf": False})
+        return [
+            (mine, other.text(), mine.text())
+            for mine in self.state_fields()
+            if (other := theirs[mine.name]).text() != mine.text()
+        ]
+
+
+def defaults(kind: type) -> dict[str, Any]:
+    """The plain values that a new object of a class begins with."""
+    found = {}
+    for item in dataclasses.fields(kind):
+        if item.default is not dataclasses.MISSING:
+            found[item.name] = encode(item.default, reveal)
+        elif item.default_factory is not dataclasses.MISSING:
+            found[item.name] = encode(item.default_factory(), reveal)
+        elif base_type(field_types(kind)[item.name]) is tuple:
+            found[item.name] = []
+    return found
+
+
+LANGUAGE_CHOICES = (("it", _l("Italian")), ("en", _l("English")))

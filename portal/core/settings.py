@@ -1,0 +1,61 @@
+"""Where the portal finds its folder, its database, the engine and its keys.
+
+`docs/processes.md` is the contract between processes; the names below are its names.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from appliance import credentials
+from appliance.state.machine import Layout
+from portal.core.keys import Keys, derived
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What one portal process is told.
+
+    `folder` is the portal's own: the database and, until it is used, the setup code.
+    `database` is an SQLAlchemy URL; empty means SQLite in `folder`.
+    `pretend` replaces the engine by one that only plays its part.
+    `proxies` is the number of trusted reverse proxies in front (nginx: 1).
+    `testing` makes password hashing cheap and nothing else.
+    """
+
+    folder: Path
+    engine_socket: Path
+    keys: Keys
+    database: str = ""
+    pretend: bool = False
+    proxies: int = 0
+    testing: bool = False
+
+    @property
+    def database_url(self) -> str:
+        """The URL in force."""
+        return self.database or f"sqlite:///{self.folder / 'portal.sqlite3'}"
+
+    @property
+    def setup_code(self) -> Path:
+        """The file that holds the one-time setup code until it is used."""
+        return self.folder / "setup-code"
+
+    @classmethod
+    def from_environment(cls) -> Settings:
+        """The settings of a process that a unit or the supervisor has started."""
+        layout = Layout(Path(os.environ.get("CENTRALINO_PREFIX", "/")).resolve())
+        folder = os.environ.get("STATE_DIRECTORY")
+        return cls(
+            folder=Path(folder) if folder else layout.state_of("portal"),
+            engine_socket=layout.engine_socket,
+            keys=derived(
+                credentials.read(credentials.PORTAL_SESSION),
+                credentials.read(credentials.PORTAL_DATA),
+                credentials.read(credentials.LIVE_TOKEN),
+            ),
+            database=os.environ.get("CENTRALINO_DATABASE_URL", ""),
+            proxies=1,
+        )

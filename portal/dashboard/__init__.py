@@ -1,0 +1,1 @@
+"""The overview: is everything well, what is going on, what waits."""

@@ -1,0 +1,1 @@
+"""Telephones, gateway ports and programs that register."""

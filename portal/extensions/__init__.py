@@ -1,0 +1,1 @@
+"""All extensions: those of people, and those of rooms and functions."""

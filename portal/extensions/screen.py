@@ -1,0 +1,58 @@
+"""The screen of extensions."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from appliance.services.extensions import Extension
+from portal.core.forms import LANGUAGE_CHOICES, Choice, Number, StateForm, Text
+from portal.core.i18n import _l
+from portal.core.pages import name_of
+from portal.core.screens import Column, Part, Record, Screen, choices
+
+
+class ExtensionForm(StateForm):
+    parts = {"": Extension}  # noqa: RUF012
+
+    number = Text(_l("Number"), hint=_l("2 to 8 digits."))
+    user = Choice(
+        _l("Person"),
+        lambda: [("", _l("nobody: a room or a function")), *choices("user")],
+        empty=None,
+    )
+    label = Text(_l("Name on telephones"), hint=_l("Only where there is no person."))
+    language = Choice(_l("Language"), LANGUAGE_CHOICES)
+    ring_time_s = Number(
+        _l("Ring time"),
+        unit=_l("seconds"),
+        hint=_l("How long a call rings before it counts as not answered."),
+    )
+
+
+def _shown_name(record: Record) -> Any:
+    extension = record.objects[""]
+    return name_of("user", extension.user) if extension.user else extension.label
+
+
+class Extensions(Screen):
+    name = "extensions"
+    kind = "extension"
+    parts = {"": Part("extensions", "extensions")}  # noqa: RUF012
+    form = ExtensionForm
+    columns = (
+        Column("number", _l("Number")),
+        Column("label", _l("Name"), show=_shown_name),
+        Column("ring_time_s", _l("Ring time"), show=lambda r: f"{r.objects[''].ring_time_s} s"),
+        Column("language", _l("Language"), narrow=False),
+    )
+    title = _l("Extensions")
+    noun = _l("extension")
+    add_label = _l("Add an extension")
+    empty = _l("No extension yet. Add people first: each gets an extension with the person.")
+    icon = "phone"
+    bulk = ("language", "ring_time_s")
+    match = ("number",)
+    presets = {"operator": ("view",)}  # noqa: RUF012
+
+
+SCREEN = Extensions()

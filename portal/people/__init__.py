@@ -1,0 +1,1 @@
+"""People and the extension that belongs to each."""

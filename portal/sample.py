@@ -1,0 +1,87 @@
+"""A sample company for previews, screenshots and tests: forty people at two sites."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+
+from appliance.services import devices, extensions, organisation, registry, users
+from appliance.state.system_state import SystemState
+from appliance.state.tokens import new_secret
+from portal.core import draft
+from portal.core.db import transaction
+from portal.core.screens import slug
+
+FIRST = (
+    "Niccolò", "Chiara", "Matteo", "Zoë", "Gian Luca", "Beatrice", "Ömer", "Lucia", "Davide",
+    "Fatima", "Andrea", "Noemi", "Pier Paolo", "Giulia", "Tommaso", "Ilaria", "Samuele",
+    "Ludovica", "Enrico", "Maria José",
+)  # fmt: skip
+LAST = (
+    "D'Amico", "Ferretti", "Dell'Orto", "Bianchi", "Müller", "Esposito", "De Santis", "Nardò",
+    "Gagliardi", "Benedetti", "Lo Monaco", "Caruso", "Fantuzzi", "Degl'Innocenti", "Rinaldi",
+    "Sforza", "Marchetti", "Pellegrino", "Zanichelli", "Valentini",
+)  # fmt: skip
+DEPARTMENTS = ("Vendite", "Amministrazione", "Magazzino", "Assistenza", "Direzione")
+MODELS = ("yealink-t46u", "snom-d785", "cisco-8845")
+PEOPLE = 40
+
+
+def fill() -> None:
+    """Put the sample company into an empty draft."""
+    if not draft.settings("organisation")[0].name:
+        with transaction():
+            draft.replace(company(), "draft.wizard", "sample", author="system")
+
+
+def company(people: int = PEOPLE) -> SystemState:
+    """The sample company with any number of people."""
+    persons = list(itertools.islice(_people(), people))
+    numbers = [str(200 + i) if people <= 700 else str(10000 + i) for i in range(people)]
+    return registry.empty_state().replaced(
+        organisation=organisation.State(
+            name="Ceramiche Val d'Enza S.r.l.",
+            sites=(
+                organisation.Site("main", "Sede di Reggio Emilia", "Via Emilia Ospizio 12"),
+                organisation.Site("parma", "Magazzino di Parma", "Strada dell'Ugozzolo 5"),
+            ),
+        ),
+        users=users.State(tuple(persons)),
+        extensions=extensions.State(
+            tuple(
+                extensions.Extension(number, number, person.id)
+                for number, person in zip(numbers, persons, strict=True)
+            )
+        ),
+        devices=devices.State(
+            tuple(
+                devices.Device(
+                    id=f"0015651a{index:04x}",
+                    mac=f"0015651a{index:04x}",
+                    model=MODELS[index % len(MODELS)],
+                    lines=(devices.Line(number, 1, new_secret()),),
+                    label=f"{person.first_name} {person.last_name}",
+                    site=person.site,
+                )
+                for index, (number, person) in enumerate(zip(numbers, persons, strict=True))
+            )
+        ),
+    )
+
+
+def _people() -> Iterator[users.User]:
+    """Different people without end."""
+    for index in itertools.count():
+        first = FIRST[index % len(FIRST)]
+        last = LAST[(index * 7 + index // len(FIRST)) % len(LAST)]
+        id = f"{slug(first)}-{slug(last)}"
+        round_number = index // (len(FIRST) * len(LAST))
+        known = f"{id}-{index}" if index >= PEOPLE else id
+        yield users.User(
+            id=known,
+            first_name=first,
+            last_name=last if not round_number else f"{last} {round_number + 1}",
+            email=f"{slug(first).replace('-', '')}.{slug(last).replace('-', '')}@example.com",
+            department=DEPARTMENTS[index % len(DEPARTMENTS)],
+            site="parma" if index % 5 == 2 else "main",
+        )

@@ -1,0 +1,1 @@
+"""The very first page: the one-time code and the first account."""

@@ -1,0 +1,64 @@
+"""From the one-time code to the first account, and on to its second factor."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Blueprint, abort, current_app, flash, redirect, render_template, url_for
+from flask_security import hash_password
+from flask_wtf import FlaskForm
+from wtforms import EmailField, PasswordField, StringField
+from wtforms.validators import Email, InputRequired, Length
+
+from portal.core import audit, passwords, setup_code
+from portal.core.accounts import any_account, new_account
+from portal.core.db import transaction
+from portal.core.i18n import _, _l
+from portal.core.permissions import public
+
+PAGES = Blueprint("setup", __name__, url_prefix="/setup")
+
+
+class FirstAccountForm(FlaskForm):
+    code = StringField(_l("One-time code"), [InputRequired(_l("Type the code.")), Length(max=40)])
+    name = StringField(_l("Your name"), [InputRequired(_l("Type your name.")), Length(max=80)])
+    email = EmailField(
+        _l("E-mail"),
+        [InputRequired(_l("Type your e-mail address.")), Email(_l("This is no e-mail address."))],
+    )
+    password = PasswordField(_l("Password"), [InputRequired(_l("Choose a password."))])
+
+
+@PAGES.route("/", methods=["GET", "POST"])
+@public
+def begin() -> Any:
+    """Make the first account; afterwards this page is gone."""
+    if any_account():
+        return redirect(url_for("security.login"))
+    form = FirstAccountForm()
+    if form.validate_on_submit() and _good(form):
+        _make(form)
+        flash(_("Sign in now, then set up your second factor."), "info")
+        return redirect(url_for("security.login"))
+    return render_template("setup/begin.html", form=form), 422 if form.errors else 200
+
+
+def _good(form: FirstAccountForm) -> bool:
+    """Whether code and password are right; the code is told wrong before anything else."""
+    path = current_app.extensions["settings"].setup_code
+    if not setup_code.matches(path, form.code.data or ""):
+        form.code.errors = [_("This is not the code that the machine shows.")]
+        return False
+    words = {*(form.name.data or "").split(), *(form.email.data or "").split("@")}
+    form.password.errors = passwords.problems(form.password.data or "", words)
+    return not form.password.errors
+
+
+def _make(form: FirstAccountForm) -> None:
+    with transaction():
+        if any_account():
+            abort(409)
+        password = hash_password(form.password.data)
+        new_account(form.email.data or "", form.name.data or "", password, "it_manager")
+        audit.record("account.add", form.email.data or "", author="setup")
+    current_app.extensions["settings"].setup_code.unlink(missing_ok=True)

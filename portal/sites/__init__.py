@@ -1,0 +1,1 @@
+"""The places where people and telephones are."""

@@ -1,0 +1,77 @@
+// Follows the live hub: a snapshot replaces everything, a change is applied, a hole in the
+// numbers or a silence of 15 seconds opens the stream again.
+(() => {
+  "use strict";
+  const place = document.querySelector("[data-live-source]");
+  if (!place) return;
+  const SILENCE_MS = 15000;
+  const RENEW_MS = 5 * 60 * 1000;
+  let objects = new Map();
+  let seq = 0;
+  let heard = performance.now();
+  let source;
+
+  const write = (name, text) => {
+    for (const each of place.querySelectorAll(`[data-live=${name}]`)) each.textContent = text;
+  };
+  const show = () => {
+    const up = objects.get("asterisk")?.up;
+    const devices = [...objects].filter(([key]) => key.startsWith("devices/"));
+    const registered = devices.filter(([, value]) => value.registered).length;
+    const calls = [...objects.keys()].filter((key) => key.startsWith("calls/")).length;
+    write("lines", up ? `${registered} / ${devices.length}` : "–");
+    write("calls", up ? String(calls) : "–");
+    const tile = document.getElementById("live-lines");
+    tile.classList.toggle("good", up && registered === devices.length);
+    tile.classList.toggle("warn", up && registered < devices.length);
+  };
+  const lost = (is) => {
+    const line = place.querySelector("[data-live-state]");
+    line.textContent = line.dataset.lost;
+    line.hidden = !is;
+    if (is) {
+      write("lines", "–");
+      write("calls", "–");
+    }
+  };
+  const open = () => {
+    source?.close();
+    heard = performance.now();
+    source = new EventSource(place.dataset.liveSource);
+    source.addEventListener("snapshot", (event) => {
+      const data = JSON.parse(event.data);
+      objects = new Map(Object.entries(data.objects));
+      seq = data.seq;
+      heard = performance.now();
+      lost(false);
+      show();
+    });
+    source.addEventListener("change", (event) => {
+      const data = JSON.parse(event.data);
+      heard = performance.now();
+      if (data.seq !== seq + 1) return open();
+      seq = data.seq;
+      for (const key of data.gone) objects.delete(key);
+      for (const [key, value] of Object.entries(data.set)) objects.set(key, value);
+      return show();
+    });
+    source.addEventListener("beat", (event) => {
+      heard = performance.now();
+      if (JSON.parse(event.data).seq !== seq) open();
+    });
+    source.addEventListener("error", () => lost(true));
+  };
+  setInterval(() => {
+    if (performance.now() - heard > SILENCE_MS) {
+      lost(true);
+      open();
+    }
+  }, 5000);
+  setInterval(() => {
+    fetch(place.dataset.liveRenew, {
+      method: "POST",
+      headers: { "X-CSRFToken": place.dataset.csrf },
+    }).catch(() => lost(true));
+  }, RENEW_MS);
+  open();
+})();

@@ -1,0 +1,1 @@
+"""The system page: versions, the engine, the database, files changed by hand."""

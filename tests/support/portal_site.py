@@ -1,0 +1,107 @@
+"""A portal of its own for tests: an application in a folder, served to a real browser."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import struct
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from flask import Flask
+from playwright.sync_api import Browser, Page, sync_playwright
+from werkzeug.serving import make_server
+
+from portal.core.app import create_app
+from portal.core.settings import Settings
+from portal.core.upgrade import bring_up_to_date
+from portal.preview import add_account, settings_in
+
+CHROMIUM = "/usr/bin/chromium"
+FLAGS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--force-color-profile=srgb",
+)
+EMAIL, NAME, PASSWORD = "ada.fermi@example.com", "Ada Fermi", "quattro lampioni blu dondolano"
+
+
+class Site:
+    """A running portal. `code` is its one-time setup code, "" when it has accounts."""
+
+    def __init__(self, app: Flask, code: str, port: int) -> None:
+        self.app, self.code = app, code
+        self.address = f"http://localhost:{port}"
+        self.totp: dict[str, str] = {}
+
+    @property
+    def settings(self) -> Settings:
+        return self.app.extensions["settings"]
+
+
+@contextmanager
+def serving(folder: Path, *, pace_s: float = 0.05) -> Iterator[Site]:
+    """A portal with a pretend engine, on a free port, in threads of this process."""
+    app = create_app(settings_in(folder, testing=True))
+    code = bring_up_to_date(app)
+    app.extensions["engine"].pace_s = pace_s
+    server = make_server("localhost", 0, app, threaded=True)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield Site(app, code, server.server_port)
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join(5)
+
+
+@contextmanager
+def chromium() -> Iterator[Browser]:
+    """A real browser without a screen."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=list(FLAGS))
+        try:
+            yield browser
+        finally:
+            browser.close()
+
+
+def totp(key: str, at: float | None = None) -> str:
+    """The six digits that an app would show for a key (RFC 6238, SHA-1, 30 s)."""
+    plain = key.replace("-", "").replace(" ", "").upper()
+    secret = base64.b32decode(plain + "=" * (-len(plain) % 8))
+    counter = struct.pack(">Q", int((time.time() if at is None else at) // 30))
+    digest = hmac.new(secret, counter, hashlib.sha1).digest()
+    offset = digest[-1] & 15
+    number = struct.unpack(">I", digest[offset : offset + 4])[0] & 0x7FFFFFFF
+    return f"{number % 1_000_000:06d}"
+
+
+def sign_in(page: Page, site: Site, email: str = EMAIL, password: str = PASSWORD) -> None:
+    """Sign in by password and second factor, as a person does; sets the latter up first."""
+    page.goto(f"{site.address}/login")
+    page.locator("input[name=email]").fill(email)
+    page.locator("input[name=password]").fill(password)
+    page.locator("button[name=submit]").click()
+    if "/tf-setup" in page.url:
+        page.locator("form[action*=tf-setup] button").click()
+        page.locator("summary").first.click()
+        site.totp[email] = page.locator("#totp-key").inner_text().strip()
+    page.locator("input[name=code]").fill(totp(site.totp[email]))
+    page.locator("form:has(input[name=code]) button").click()
+    page.wait_for_url(lambda url: "/tf-" not in url and "/login" not in url)
+
+
+def with_account(site: Site, preset: str = "it_manager", email: str = EMAIL) -> None:
+    """Give the portal an account without going through the setup page."""
+    add_account(site.app, email, NAME, PASSWORD, preset)

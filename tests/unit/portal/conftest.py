@@ -1,0 +1,111 @@
+"""An application with an empty, up-to-date database for each test.
+
+The database is SQLite, or PostgreSQL with `--portal-database=postgresql`: the same
+tests must pass on both.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from flask import Flask
+from jinja2 import FileSystemBytecodeCache
+from sqlalchemy import create_engine, text
+
+from portal import sample
+from portal.core.app import create_app
+from portal.core.db import db
+from portal.core.settings import Settings
+from portal.core.upgrade import bring_up_to_date
+from portal.preview import add_account, settings_in
+from tests.support import postgresql
+from tests.support.portal_accounts import session_of
+
+PASSWORD = "quattro lampioni blu dondolano"
+MakeDatabase = Callable[[Path], str]
+
+
+def _finished(settings: Settings) -> None:
+    app = create_app(settings)
+    bring_up_to_date(app)
+    with app.app_context():
+        db.engine.dispose()
+
+
+@pytest.fixture(scope="session")
+def make_database(request, tmp_path_factory) -> Iterator[MakeDatabase]:
+    """Makes a copy of an up-to-date database; returns its address."""
+    folder = tmp_path_factory.mktemp("template")
+    settings = settings_in(folder, testing=True)
+    if request.config.getoption("portal_database") == "sqlite":
+        _finished(settings)
+
+        def copy(target: Path) -> str:
+            for name in ("portal.sqlite3", "session-key", "data-key", "setup-code"):
+                shutil.copy(folder / name, target / name)
+            return ""
+
+        yield copy
+        return
+    with postgresql.cluster() as socket:
+        admin = create_engine(postgresql.url(socket, "postgres"), isolation_level="AUTOCOMMIT")
+        with admin.connect() as connection:
+            connection.execute(text("CREATE DATABASE template_portal"))
+        url = postgresql.url(socket, "template_portal")
+        _finished(dataclasses.replace(settings, database=url))
+        count = iter(range(100_000))
+
+        def clone(target: Path) -> str:
+            for name in ("session-key", "data-key", "setup-code"):
+                shutil.copy(folder / name, target / name)
+            name = f"portal_{next(count)}"
+            with admin.connect() as connection:
+                connection.execute(text(f"CREATE DATABASE {name} TEMPLATE template_portal"))
+            return postgresql.url(socket, name)
+
+        yield clone
+        admin.dispose()
+
+
+@pytest.fixture(scope="session")
+def compiled(tmp_path_factory) -> FileSystemBytecodeCache:
+    """Templates are compiled once, not once for each application."""
+    return FileSystemBytecodeCache(str(tmp_path_factory.mktemp("templates")))
+
+
+@pytest.fixture
+def app(tmp_path, make_database, compiled) -> Iterator[Flask]:
+    """A portal with an empty draft, a pretend engine and no account."""
+    database = make_database(tmp_path)
+    made = create_app(dataclasses.replace(settings_in(tmp_path, testing=True), database=database))
+    made.extensions["engine"].pace_s = 0
+    made.jinja_env.bytecode_cache = compiled
+    yield made
+    with made.app_context():
+        db.engine.dispose()
+
+
+@pytest.fixture
+def inside(app) -> Iterator[Flask]:
+    """An open context of the application, for tests without a browser."""
+    with app.app_context():
+        yield app
+
+
+@pytest.fixture
+def company(app) -> Flask:
+    """The same with the sample company in the draft."""
+    with app.app_context():
+        sample.fill()
+    return app
+
+
+@pytest.fixture
+def manager(app):
+    """A signed-in IT manager's browser."""
+    add_account(app, "it@example.com", "Ada Fermi", PASSWORD, "it_manager")
+    return session_of(app, "it@example.com")
