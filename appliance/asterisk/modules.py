@@ -28,6 +28,7 @@ FOUNDATION = (
 SIP = (
     "res_rtp_asterisk.so",
     "res_srtp.so",
+    "res_pjsip_config_wizard.so",
     "res_pjsip.so",
     "res_pjsip_session.so",
     "res_pjsip_pubsub.so",

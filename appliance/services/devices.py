@@ -69,6 +69,15 @@ def encrypts_media(transport: SipTransport) -> bool:
     return transport == "tls"
 
 
+SIP_FILES: dict[str, tuple[str, ...]] = {
+    "pjsip_phone_endpoints.conf": ("pjsip_objects",),
+    "pjsip_phone_auths.conf": ("pjsip_objects",),
+    # One address more or less: Asterisk must begin or end to look after it.
+    "pjsip_phone_aors.conf": ("pjsip",),
+}
+"""Files of SIP objects -> what a change of one asks for."""
+
+
 @dataclass(frozen=True, slots=True)
 class Line:
     """One account of a device: which extension it is, and the password it proves it with.
@@ -224,7 +233,7 @@ def _shared_tokens(state: State) -> Iterator[Fault]:
 
 @dataclass(frozen=True, slots=True)
 class _Endpoint:
-    """What one line becomes in pjsip_phones.conf."""
+    """What one line becomes in Asterisk's files."""
 
     device: Device
     line: Line
@@ -256,19 +265,15 @@ def files(state: State, references: References, _machine: Machine) -> Iterator[F
     by_number: dict[str, list[_Endpoint]] = {}
     for endpoint in endpoints:
         by_number.setdefault(endpoint.number, []).append(endpoint)
-    yield File(
-        "etc/asterisk/pjsip_phones.conf",
-        render_asterisk(
-            "devices",
-            "pjsip_phones.conf",
-            endpoints=endpoints,
-            names=names,
-            codecs=CODECS,
-            encrypts_media=encrypts_media,
-        ),
-        reload=("pjsip",),
-        group="asterisk",
-    )
+    values = {
+        "endpoints": endpoints,
+        "names": names,
+        "codecs": CODECS,
+        "encrypts_media": encrypts_media,
+    }
+    for name, reload in SIP_FILES.items():
+        content = render_asterisk("devices", name, **values)
+        yield File(f"etc/asterisk/{name}", content, reload, group="asterisk")
     yield File(
         f"etc/asterisk/{names.DEVICES_MAP}",
         render_asterisk("devices", names.DEVICES_MAP, numbers=by_number),
