@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from typing import Any
 
 from panoramisk.actions import Action
@@ -51,14 +51,41 @@ class AmiRefused(AmiError):
     """Asterisk answered `Response: Error`."""
 
 
+class PacketEvent(Mapping[str, str]):
+    """An event as it came; a field is looked up when somebody asks for it.
+
+    Most events are looked at in a few of their thirty fields, many in one, so taking all
+    of them apart beforehand would cost more than everything else (`bench/live.py`).
+    """
+
+    __slots__ = ("_packet",)
+
+    def __init__(self, packet: bytes) -> None:
+        self._packet = b"\r\n" + packet  # so that every field has a line break before it
+
+    def __getitem__(self, name: str) -> str:
+        mark = f"\r\n{name}: ".encode()
+        begin = self._packet.find(mark)
+        if begin < 0:
+            raise KeyError(name)
+        begin += len(mark)
+        end = self._packet.find(b"\r\n", begin)
+        value = self._packet[begin:] if end < 0 else self._packet[begin:end]
+        return value.decode("utf-8", "replace")
+
+    def __iter__(self) -> Iterator[str]:
+        for line in self._packet.decode("utf-8", "replace").split("\r\n")[1:]:
+            yield line.partition(":")[0]
+
+    def __len__(self) -> int:
+        return self._packet.count(b"\r\n")
+
+
 def parse_event(packet: bytes) -> dict[str, str]:
-    """The fields of one event; of a field that stands twice the last one counts."""
+    """All fields of one event."""
     lines = packet.decode("utf-8", "replace").split("\r\n")
-    try:
-        return dict([line.split(": ", 1) for line in lines])
-    except ValueError:  # a line without a value: rare, so it is looked for only then
-        parts = (line.partition(":") for line in lines)
-        return {name: value.removeprefix(" ") for name, _colon, value in parts}
+    parts = (line.partition(":") for line in lines)
+    return {name: value.removeprefix(" ") for name, _colon, value in parts}
 
 
 class Protocol(AMIProtocol):  # type: ignore[misc]
@@ -67,7 +94,7 @@ class Protocol(AMIProtocol):  # type: ignore[misc]
     encoding = "utf-8"
 
     def __init__(self, wanted: frozenset[str], on_event: EventHandler) -> None:
-        self._wanted = frozenset(name.encode() for name in wanted)
+        self._wanted = {name.encode(): name for name in wanted}
         self._on_event = on_event
         self._rest = b""
         self.packets = 0
@@ -84,12 +111,12 @@ class Protocol(AMIProtocol):  # type: ignore[misc]
             log.error("what answers here does not speak AMI")
             self.transport.abort()
         self.packets += len(packets)
-        wanted = self._wanted
+        wanted, on_event = self._wanted, self._on_event
         for packet in packets:
             if packet.startswith(b"Event: "):
                 name = packet[7 : packet.find(b"\r\n", 7)]
                 if name in wanted:
-                    self._on_event(name.decode(), parse_event(packet))
+                    on_event(wanted[name], PacketEvent(packet))
                     continue
                 if b"\r\nActionID: " not in packet:
                     continue

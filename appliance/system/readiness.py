@@ -47,10 +47,11 @@ class AsteriskBooted:
 
     def problem(self) -> str:
         try:
-            said = Console(self.control, PATIENCE_S).ask("core show uptime seconds")
+            # Not just any answer: the console is there before the modules are.
+            said = Console(self.control, PATIENCE_S).ask("core waitfullybooted")
         except ConsoleError as error:
             return str(error)
-        return "" if "System uptime" in said else "the telephone service is still starting"
+        return "" if "fully booted" in said else "the telephone service is still starting"
 
 
 @dataclass(frozen=True, slots=True)

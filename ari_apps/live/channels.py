@@ -7,12 +7,16 @@ import time
 import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from appliance.asterisk import names
 
 LONGEST_NAME = 80
 LONGEST_NUMBER = 32
+
+REMEMBERED_TEXTS = 4096
+"""Names and numbers come again with every event of a call: each is cleaned once."""
 
 _LEG_STATES: Mapping[str, str] = {"Ringing": "ringing", "Up": "up"}
 """ChannelStateDesc -> a leg's state; everything else is still dialling."""
@@ -136,6 +140,7 @@ def _unescaped(found: re.Match[str]) -> str:
     return " " if found[1] in "abfnrtv" else found[1]
 
 
+@lru_cache(maxsize=REMEMBERED_TEXTS)
 def _number(text: str) -> str:
     """A number as a caller may send it, bounded and only with signs of numbers."""
     if text == "<unknown>":
@@ -145,6 +150,7 @@ def _number(text: str) -> str:
     ]
 
 
+@lru_cache(maxsize=REMEMBERED_TEXTS)
 def _name(text: str) -> str:
     """A name as a caller may send it: printable, bounded, without direction controls."""
     if text == "<unknown>":

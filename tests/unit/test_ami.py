@@ -270,6 +270,14 @@ def test_asterisk_is_found_again_within_a_second_of_its_return():
     asyncio.run(inside())
 
 
+def test_a_field_is_found_as_a_whole_and_nothing_else_is():
+    packet = b"Event: X\r\nChannel: PJSIP/1\r\nDestChannel: PJSIP/2\r\nExten: \r\nName: a: b"
+    event = module.PacketEvent(packet)
+    assert (event["Channel"], event["DestChannel"], event["Name"]) == ("PJSIP/1", "PJSIP/2", "a: b")
+    assert (event["Exten"], event.get("Chan"), "Channe" in event) == ("", None, False)
+    assert list(event) == list(parse_event(packet))
+
+
 def test_a_line_without_a_value_does_not_lose_the_event():
     assert parse_event(b"Event: X\r\nExten:\r\nName: a: b") == {
         "Event": "X",
