@@ -3,7 +3,8 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-PYTHON ?= python3
+# Debian's own Python: the processes of `make run` give up root and must be able to reach it.
+PYTHON ?= $(firstword $(wildcard /usr/bin/python3) python3)
 VENV := .venv
 BIN := $(VENV)/bin
 
@@ -14,6 +15,7 @@ help: ## this list
 $(VENV)/.installed: setup.py pyproject.toml
 	@tools/install_system_packages build
 	@echo "Installing the Python packages …"
+	@test "$$(readlink -f $(BIN)/python)" = "$$(readlink -f "$$(command -v $(PYTHON))")" || rm -rf $(VENV)
 	@$(PYTHON) -m venv $(VENV)
 	@$(BIN)/pip install --quiet --disable-pip-version-check -e '.[dev]'
 	@touch $@

@@ -25,6 +25,8 @@ PORTAL = "centralino-portal"
 PROVISIONING = "centralino-provisioning"
 LIVE = "centralino-live"
 WEB = "centralino-nginx"
+DEMO = "centralino-demo"
+"""The telephones of the sample company; only in a checkout."""
 
 CHECKOUT_NUMBERS: Mapping[str, int] = MappingProxyType(
     {
@@ -34,6 +36,7 @@ CHECKOUT_NUMBERS: Mapping[str, int] = MappingProxyType(
         LIVE: 59813,
         WEB: 59814,
         WEB_GROUP: 59815,
+        DEMO: 59816,
     }
 )
 """Account or group name -> number where the machine's user database is left alone.

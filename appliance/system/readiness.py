@@ -124,3 +124,13 @@ class TlsAnswers:
                 return ""
         except OSError as error:
             return f"no answer on port {self.port} ({error})"
+
+
+@dataclass(frozen=True, slots=True)
+class FileThere:
+    """A process leaves this file once it does its work."""
+
+    path: Path
+
+    def problem(self) -> str:
+        return "" if self.path.exists() else "is still at it"

@@ -17,6 +17,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="tools.checkout", description=__doc__)
     parser.add_argument("verb", choices=("run", "stop", "status", "supervise"))
     parser.add_argument("asterisk_root", nargs="?", type=Path)
+    parser.add_argument("--demo", action="store_true", help="with the sample company")
     options = parser.parse_args()
     try:
         if options.verb == "run":
@@ -26,7 +27,7 @@ def main() -> int:
         elif options.verb == "status":
             return 0 if run.show(Place.here()) else 1
         else:
-            supervise(Place(INSIDE), options.asterisk_root)
+            supervise(Place(INSIDE), options.asterisk_root, demo=options.demo)
     except run.CannotRun as error:
         print(error, file=sys.stderr)
         return 1

@@ -55,10 +55,14 @@ class Place:
         return self.top / ".venv/bin/python"
 
     def unreadable(self) -> str:
-        """The first thing that other accounts could not read, "" when all is well."""
-        wanted = (self.top, self.top / "setup.py", self.top / "appliance", self.python)
-        for path in wanted:
-            needed = 0o005 if path.is_dir() else 0o004
+        """The first thing that other accounts could not read, "" when all is well.
+
+        Folders above the checkout do not matter (see INSIDE), those above Python do.
+        """
+        python = self.python.resolve()
+        wanted = (self.top, self.top / "setup.py", self.top / "appliance")
+        for path in (*wanted, *reversed(python.parents), python):
+            needed = 0o001 if path in python.parents else 0o005 if path.is_dir() else 0o004
             if os.stat(path).st_mode & needed != needed:
                 return str(path)
         return ""

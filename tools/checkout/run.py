@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import dataclasses
 import os
 import shlex
 import subprocess
@@ -12,7 +12,10 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from appliance import product
-from appliance.state.system_state import SCHEMA_VERSION
+from appliance.apply import atomic
+from appliance.services import registry
+from appliance.state.codec import canonical_json
+from appliance.state.system_state import encode_system
 from appliance.system.machine import write_facts
 from tools import debian_root
 from tools.checkout import ports, records, status
@@ -20,6 +23,7 @@ from tools.checkout.place import INSIDE, Place
 from tools.checkout.settings import Settings, SettingsError, facts, keep, own_addresses, settings
 from tools.checkout.supervisor import NAME as SUPERVISOR
 from tools.checkout.supervisor import end_leftovers
+from tools.demo.company import company
 
 READY_WITHIN_S = 180.0
 SETUP_CODE_WITHIN_S = 10.0
@@ -81,7 +85,8 @@ def _start(place: Place, chosen: Settings) -> None:
     if unreadable:
         raise CannotRun(
             f"Other accounts cannot read {unreadable}, and the processes run as others.\n"
-            f"Make the checkout readable: chmod -R go+rX {shlex.quote(str(place.top))}"
+            f"If it belongs to the checkout: chmod -R go+rX {shlex.quote(str(place.top))}\n"
+            f"If it belongs to Python: rm -r .venv, then make run PYTHON=/usr/bin/python3"
         )
     end_leftovers(place)
     taken = ports.taken(chosen, configured=(place.layout.current).exists())
@@ -90,17 +95,25 @@ def _start(place: Place, chosen: Settings) -> None:
     root = asterisk_root()
     keep(place.settings, chosen)
     write_facts(place.layout, facts(chosen))
-    _choose_sip_ports(place, chosen)
+    _leave_first_state(place, chosen)
     place.status.unlink(missing_ok=True)
     place.logs.mkdir(mode=0o755, exist_ok=True)
-    _begin_supervisor(place, root)
+    _begin_supervisor(place, root, demo=bool(chosen.demo))
 
 
-def _choose_sip_ports(place: Place, chosen: Settings) -> None:
-    """SIP's ports are the owner's to configure: the first revision begins with these."""
-    core = {"sip_port": chosen.sip_port, "sip_tls_port": chosen.sip_tls_port}
-    state = {"schema_version": SCHEMA_VERSION, "services": {"asterisk_core": core}}
-    place.layout.first_state.write_text(json.dumps(state, indent=1))
+def _leave_first_state(place: Place, chosen: Settings) -> None:
+    """What the first revision will be: SIP's ports, and the sample company where wanted.
+
+    Later runs leave it alone: from then on the configuration is the owner's.
+    """
+    if place.layout.current.exists():
+        return
+    state = company() if chosen.demo else registry.empty_state()
+    core = dataclasses.replace(
+        state["asterisk_core"], sip_port=chosen.sip_port, sip_tls_port=chosen.sip_tls_port
+    )
+    data = canonical_json(encode_system(state.replaced(asterisk_core=core)))
+    atomic.write_file(place.layout.first_state, data, 0o600)
 
 
 def asterisk_root() -> Path | None:
@@ -115,9 +128,10 @@ def asterisk_root() -> Path | None:
     return debian_root.build()
 
 
-def _begin_supervisor(place: Place, root: Path | None) -> None:
+def _begin_supervisor(place: Place, root: Path | None, *, demo: bool) -> None:
     """Start the supervisor in a mount namespace in which the checkout stands at INSIDE."""
     arguments = ["-m", "tools.checkout", "supervise", *([str(root)] if root else [])]
+    arguments += ["--demo"] if demo else []
     inside = shlex.quote(str(INSIDE))
     python = Place(INSIDE).python
     steps = [

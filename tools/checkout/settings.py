@@ -25,7 +25,8 @@ class Settings:
 
     Each is an environment variable in capitals (`make run WEB_PORT=9443`) and is kept in
     `.run/settings.json`. The SIP ports are part of the configuration that the owner may
-    change later; here they are those of the first revision.
+    change later; here they are those of the first revision. `demo` is 1 with the sample
+    company.
     """
 
     web_port: int = 8443
@@ -34,10 +35,12 @@ class Settings:
     sip_tls_port: int = 5061
     ami_port: int = 5038
     asterisk_http_port: int = 8088
+    demo: int = 0
 
     def ports(self) -> list[tuple[str, str, int]]:
         """(name of the setting, protocol, port) of everything that will listen."""
-        found = [(name, "tcp", port) for name, port in dataclasses.asdict(self).items() if port]
+        values = {name: port for name, port in dataclasses.asdict(self).items() if name != "demo"}
+        found = [(name, "tcp", port) for name, port in values.items() if port]
         return [*found, ("sip_port", "udp", self.sip_port)]
 
 
@@ -57,6 +60,8 @@ def keep(path: Path, chosen: Settings) -> None:
 
 
 def _port(name: str, text: str) -> int:
+    if name == "demo":
+        return int(text != "0")
     if not text.isascii() or not text.isdigit() or not 0 <= int(text) <= 65535:
         raise SettingsError(f"{name.upper()} must be a port, not “{text}”")
     if int(text) == 0 and name != "web_plain_port":

@@ -14,8 +14,10 @@ from pathlib import Path
 
 from appliance.asterisk.runtime import Runtime
 from appliance.state.machine import Layout
+from appliance.system import accounts
 from appliance.system.machine import read_facts
 from appliance.system.processes import Process, Site, in_start_order, table
+from appliance.system.readiness import FileThere
 from tools.checkout import records
 from tools.checkout.keeper import Keeper, Surroundings
 from tools.checkout.launch import Launcher
@@ -26,16 +28,21 @@ NAME = "supervisor"
 """The name of its own record."""
 
 
-def supervise(place: Place, asterisk_root: Path | None) -> None:
-    """Keep every process of the table alive until SIGTERM; then end them, last first."""
-    processes = in_start_order(present(table(_site(place, asterisk_root))))
+def supervise(place: Place, asterisk_root: Path | None, *, demo: bool = False) -> None:
+    """Keep every process of the table alive until SIGTERM; then end them, last first.
+
+    With `demo` the sample company's telephones live beside them.
+    """
+    site = _site(place, asterisk_root)
+    wanted = (*table(site), *([_demo(site)] if demo else ()))
+    processes = in_start_order(present(wanted))
     end_leftovers(place)
     records.write(place.records, NAME, records.record_of(os.getpid()))
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_args: stop.set())
     board = StatusBoard(place.status, [process.name for process in processes])
-    launcher = Launcher(_site(place, asterisk_root))
+    launcher = Launcher(site)
     around = Surroundings(launcher, board, place.records, place.logs)
     keepers = [Keeper(process, around) for process in processes]
     for keeper in keepers:
@@ -45,6 +52,19 @@ def supervise(place: Place, asterisk_root: Path | None) -> None:
         keeper.stop()
     place.status.unlink(missing_ok=True)
     (place.records / f"{NAME}.json").unlink(missing_ok=True)
+
+
+def _demo(site: Site) -> Process:
+    return Process(
+        name="demo",
+        purpose="the telephones of the sample company",
+        account=accounts.DEMO,
+        groups=(accounts.SHARED_GROUP,),
+        module="tools.demo",
+        command=site.module("tools.demo"),
+        ready=FileThere(site.layout.run_of("demo") / "ready"),
+        after=("asterisk",),
+    )
 
 
 def present(processes: tuple[Process, ...]) -> list[Process]:

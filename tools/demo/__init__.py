@@ -1,0 +1,1 @@
+"""The sample company of examples/, with telephones and a carrier that live."""
