@@ -61,11 +61,21 @@ SERVERS = (
 PACKAGES = (*ASTERISK, *SERVERS)
 
 
+def cache_folder() -> Path:
+    """Where everything lies that is made once for all checkouts of a machine."""
+    return Path(os.environ.get("CENTRALINO_CACHE", "/var/cache/centralino"))
+
+
+def apt_options() -> list[str]:
+    """mmdebstrap's arguments for the apt options of the setting."""
+    options = os.environ.get("CENTRALINO_APT_OPTIONS", "").splitlines()
+    return [f"--aptopt={option}" for option in options if option.strip()]
+
+
 def root_folder() -> Path:
     """Where the root for this package list lies, built or not."""
     key = hashlib.sha256("\n".join((SUITE, *PACKAGES)).encode()).hexdigest()[:12]
-    cache = Path(os.environ.get("CENTRALINO_CACHE", "/var/cache/centralino"))
-    return cache / f"root-{SUITE}-{key}"
+    return cache_folder() / f"root-{SUITE}-{key}"
 
 
 def built() -> bool:
@@ -90,11 +100,15 @@ def build() -> Path:
 
 def _mmdebstrap(folder: Path) -> None:
     command = ["mmdebstrap", "--variant=minbase", f"--include={','.join(PACKAGES)}"]
-    options = os.environ.get("CENTRALINO_APT_OPTIONS", "").splitlines()
-    command += [f"--aptopt={option}" for option in options if option.strip()]
-    command += [SUITE, str(folder), *_mirror()]
+    command += [*apt_options(), SUITE, str(folder), *mirror()]
     print(f"Building a Debian {SUITE} root with Asterisk in {folder.parent} …", flush=True)
     begin = time.monotonic()
+    run_mmdebstrap(command)
+    print(f"Built in {time.monotonic() - begin:.0f} s.", flush=True)
+
+
+def run_mmdebstrap(command: list[str]) -> None:
+    """Run it; when it fails, end the program with its last lines and what may help."""
     finished = subprocess.run(command, capture_output=True, text=True)
     if finished.returncode:
         said = "\n".join(finished.stderr.splitlines()[-12:])
@@ -105,10 +119,9 @@ def _mmdebstrap(folder: Path) -> None:
                 "  export CENTRALINO_APT_OPTIONS='Acquire::Check-Valid-Until \"false\"'"
             )
         sys.exit(f"The Debian root could not be built:\n{said}{hint}")
-    print(f"Built in {time.monotonic() - begin:.0f} s.", flush=True)
 
 
-def _mirror() -> list[str]:
+def mirror() -> list[str]:
     """The mirror to use: the setting, the machine's own, or mmdebstrap's default."""
     named = os.environ.get("CENTRALINO_MIRROR")
     if named:
