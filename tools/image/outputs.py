@@ -1,0 +1,100 @@
+"""What is handed out: raw, qcow2, VMDK, OVA, and the list of their checksums."""
+
+from __future__ import annotations
+
+import hashlib
+import tarfile
+from pathlib import Path
+
+import jinja2
+
+from appliance import product
+from tools.image import toolbox
+from tools.image.pack import DISK_SIZE
+from tools.image.settings import RECIPE, Settings
+
+
+def qcow2(settings: Settings, disk: Path) -> Path:
+    """The disk for KVM and most clouds."""
+    return _converted(settings, disk, "qcow2", "-c", "-o", "compression_type=zstd")
+
+
+def compressed_raw(settings: Settings, disk: Path) -> Path:
+    """The disk as it is, to be written by dd."""
+    made = settings.dist / f"{settings.name}.raw.zst"
+    toolbox.run(settings, ["zstd", "-q", "-f", "-T0", "-9", "--sparse", disk, "-o", made])
+    return made
+
+
+def vmdk(settings: Settings, disk: Path) -> Path:
+    """The disk for VMware, in the one format that an OVA may hold."""
+    options = "subformat=streamOptimized,adapter_type=lsilogic,compat6"
+    return _converted(settings, disk, "vmdk", "-o", options)
+
+
+def _converted(settings: Settings, disk: Path, kind: str, *options: str) -> Path:
+    made = settings.dist / f"{settings.name}.{kind}"
+    command = ["qemu-img", "convert", "-f", "raw", "-O", kind, *options, disk, made]
+    toolbox.run(settings, command)
+    return made
+
+
+def ova(settings: Settings, disk: Path) -> Path:
+    """Descriptor, checksums and disk in one tar, in the order that the format asks for.
+
+    Source: DMTF DSP0243 (Open Virtualization Format 1.1), sections 5 and 9.
+    """
+    descriptor = settings.build / f"{settings.name}.ovf"
+    descriptor.write_text(_descriptor(disk))
+    manifest = descriptor.with_suffix(".mf")
+    lines = [f"SHA256({file.name})= {sha256(file)}\n" for file in (descriptor, disk)]
+    manifest.write_text("".join(lines))
+    made = settings.dist / f"{settings.name}.ova"
+    with tarfile.open(made, "w", format=tarfile.USTAR_FORMAT) as archive:
+        for file in (descriptor, manifest, disk):
+            _add(archive, file, settings.epoch)
+    return made
+
+
+def _descriptor(disk: Path) -> str:
+    template = (RECIPE / "ovf/appliance.ovf.j2").read_text()
+    values = {
+        "name": product.NAME,
+        "slug": product.SLUG,
+        "version": product.VERSION,
+        "disk": disk.name,
+        "disk_size": disk.stat().st_size,
+        "capacity": DISK_SIZE,
+    }
+    made = jinja2.Environment(undefined=jinja2.StrictUndefined, autoescape=True)
+    return made.from_string(template).render(values)
+
+
+def _add(archive: tarfile.TarFile, file: Path, epoch: int) -> None:
+    entry = tarfile.TarInfo(file.name)
+    entry.size, entry.mtime, entry.mode = file.stat().st_size, epoch, 0o644
+    with file.open("rb") as content:
+        archive.addfile(entry, content)
+
+
+def checksums(settings: Settings) -> Path:
+    """SHA256SUMS over all that lies beside it, and its signature where there is a key."""
+    listed = settings.dist / "SHA256SUMS"
+    files = sorted(each for each in settings.dist.iterdir() if not each.name.startswith(listed.name))
+    listed.write_text("".join(f"{sha256(file)}  {file.name}\n" for file in files))
+    signature = listed.with_name(f"{listed.name}.sig")
+    signature.unlink(missing_ok=True)
+    if settings.signing_key:
+        key = settings.signing_key.resolve()
+        command = ["openssl", "pkeyutl", "-sign", "-rawin", "-inkey", key]
+        command += ["-in", listed, "-out", signature]
+        toolbox.run(settings, command, shared=[key.parent])
+    return listed
+
+
+def sha256(file: Path) -> str:
+    """The checksum of a file, in hexadecimal digits."""
+    with file.open("rb") as content:
+        return hashlib.file_digest(content, "sha256").hexdigest()
+
+
