@@ -26,7 +26,7 @@ from appliance.apply import protocol
 from appliance.apply.engine import Engine
 from appliance.apply.jobs import Jobs
 from appliance.apply.verbs import MESSENGER_VERBS, Verbs, answer, describe
-from appliance.system import space
+from appliance.system import notify, space
 from appliance.system.machine import load_machine, runtime_of
 from appliance.verify.shadow import Shadow
 
@@ -144,9 +144,12 @@ def serve(engine: Engine, socket_path: Path, clients: Clients, group: int) -> No
     jobs = Jobs(describe)
     server = EngineServer(socket_path, Verbs(engine, jobs), clients, group)
     threading.Thread(target=server.serve_forever, name="socket", daemon=True).start()
+    notify.tell("READY=1")
+    heartbeat = notify.Heartbeat()
     try:
         while not stop.wait(TICK_S):
             _tick(engine)
+            heartbeat.beat()
     finally:
         server.shutdown()
         socket_path.unlink(missing_ok=True)

@@ -1,0 +1,46 @@
+"""The unit that runs before anything of ours: settles the machine once, then only looks.
+
+`python -m appliance.firstboot` does its work at the first start, and after a factory
+reset; later starts find the mark and leave everything as it is.
+"""
+
+from __future__ import annotations
+
+import logging
+import subprocess
+
+from appliance.firstboot import answers, identity, sources
+
+log = logging.getLogger("first-boot")
+
+
+def collect() -> tuple[answers.Answers, list[str], list[str]]:
+    """The answers of all sources, the names of those, and what was not taken."""
+    known, named, refused = answers.Answers(), [], []
+    for source, given in sources.everything():
+        found, complaints = answers.read(given)
+        known = known.filled_up(found)
+        named.append(source)
+        refused += [f"{source}: {each}" for each in complaints]
+    return known, named, refused
+
+
+def main() -> None:
+    """Entry point of `python -m appliance.firstboot`."""
+    logging.basicConfig(level=logging.INFO, format="%(name)s %(levelname)s %(message)s")
+    places = identity.Places()
+    if identity.read_mark(places) is not None:
+        identity.make_ssh_keys(places)
+        return
+    # Disks that are still being found would be passed over.
+    subprocess.run(["udevadm", "settle", "--timeout=10"], check=False)
+    known, named, refused = collect()
+    for each in refused:
+        log.warning("not taken: %s", each)
+    identity.settle(places, known)
+    identity.write_mark(places, named, refused)
+    log.info("settled with the answers of: %s", ", ".join(named) or "nobody")
+
+
+if __name__ == "__main__":
+    main()

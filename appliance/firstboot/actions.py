@@ -1,0 +1,68 @@
+"""What somebody who stands in front of the machine may do with it.
+
+Restoring a backup, resetting the administrator and the support file belong to other
+parts; each is a module with a `main()`, offered when it is installed.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+from appliance.firstboot import answers, identity
+
+ERASE_MARK = Path("/data/factory-reset")
+"""Found by the next start before anything is mounted: it then forgets everything."""
+
+HOOKS = {
+    "restore": "appliance.system.restore_console",
+    "administrator": "portal.core.reset_administrator",
+    "support": "appliance.system.support_console",
+}
+"""Action -> module that does it, talking with the person at the same terminal."""
+
+
+def offered(action: str) -> bool:
+    """Whether the part that does this is installed."""
+    try:
+        return importlib.util.find_spec(HOOKS[action]) is not None
+    except ModuleNotFoundError:
+        return False
+
+
+def run(action: str) -> str:
+    """Run a part's module; returns why it did not work, "" when it did."""
+    finished = subprocess.run([sys.executable, "-m", HOOKS[action]])
+    return "" if finished.returncode == 0 else f"status {finished.returncode}"
+
+
+def change_address(places: identity.Places, given: dict[str, str]) -> list[str]:
+    """Give the machine another address; returns what was not taken, in which case it keeps its own."""
+    found, refused = answers.read(given)
+    if refused:
+        return refused
+    name = (places.prefix / "etc/hostname").read_text().strip()
+    identity.write_network(places, replace(found, host_name=name))
+    identity.write_machine_facts(places, name, found.address)
+    subprocess.run(["networkctl", "reload"], check=True)
+    # It makes certificates for the new address when it starts.
+    subprocess.run(["systemctl", "--no-block", "try-restart", "centralino-engine"], check=False)
+    return []
+
+
+def restart() -> None:
+    subprocess.run(["systemctl", "--no-block", "reboot"], check=True)
+
+
+def power_off() -> None:
+    subprocess.run(["systemctl", "--no-block", "poweroff"], check=True)
+
+
+def factory_reset() -> None:
+    """Forget everything at the next start, which begins at once."""
+    ERASE_MARK.write_text("asked for at the console\n")
+    subprocess.run(["sync"], check=True)
+    restart()

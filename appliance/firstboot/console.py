@@ -1,0 +1,169 @@
+"""The machine's own screen, on its monitor and its serial line.
+
+It shows where the portal is and, until there is an administrator, the code that makes
+one. Who stands in front of the machine could also open its case: no password is asked,
+but what loses data wants a word to be typed.
+"""
+
+from __future__ import annotations
+
+import io
+import logging
+import sys
+import time
+
+from appliance import product
+from appliance.firstboot import actions, health, identity
+from appliance.firstboot.health import Health
+from appliance.terminal.screen import Screen, bold, printable
+from appliance.terminal.texts import Texts
+
+LOOK_EVERY_S = 5.0
+LOOK_RARELY_S = 60.0
+"""Once everything works, the screen is looked at again this often."""
+
+
+def lines(state: Health, text: Texts) -> list[str]:
+    """The screen for a state of the machine."""
+    shown = [bold(f"{product.NAME} {product.VERSION}"), ""]
+    rows = {
+        "Portal": state.portal or text("no address yet"),
+        "Host name": printable(state.host_name),
+        "Address": ", ".join(state.addresses) or text("no address yet"),
+        "System": state.slot or "-",
+        "Telephony": text("starting" if "asterisk" in state.problems else "working"),
+    }
+    shown += [f"{text(name) + ':':22} {value}" for name, value in rows.items()]
+    if state.setup_code:
+        shown += [f"{text('Setup code') + ':':22} {bold(printable(state.setup_code))}"]
+    shown += warnings(state, text)
+    if state.setup_code and state.portal:
+        shown += ["", *qr_code(state.portal)]
+    return [*shown, "", text("Press the letter of what is to be done:"), *menu(text)]
+
+
+def warnings(state: Health, text: Texts) -> list[str]:
+    """What somebody should know of."""
+    found = []
+    if state.data_lost:
+        found.append(bold(text("The data partition cannot be used: repair or restore it.")))
+    found += [f"{name}: {printable(problem)}" for name, problem in state.problems.items()]
+    if state.refused and state.setup_code:
+        found += [text("Answers that were not taken:"), *map(printable, state.refused)]
+    return ["", *found] if found else []
+
+
+def qr_code(address: str) -> list[str]:
+    """The address as a code for a telephone's camera; nothing where the library is missing."""
+    try:
+        import segno
+    except ImportError:
+        return []
+    drawn = io.StringIO()
+    segno.make(address, error="l").terminal(out=drawn, compact=True, border=1)
+    return drawn.getvalue().splitlines()
+
+
+def menu(text: Texts) -> list[str]:
+    """The letters that do something; those of parts that are not installed are left out."""
+    entries = [text("A  change the address"), text("R  restart the machine")]
+    entries += [text("O  switch the machine off")]
+    entries += [text("B  restore a backup")] if actions.offered("restore") else []
+    entries += [text("P  reset the administrator")] if actions.offered("administrator") else []
+    entries += [text("S  write a support file")] if actions.offered("support") else []
+    return [*entries, text("F  factory reset"), text("L  Italiano")]
+
+
+class Console:
+    """Shows the machine and does what is asked at one terminal."""
+
+    def __init__(self, screen: Screen, places: identity.Places) -> None:
+        self.screen = screen
+        self.places = places
+        self.text = Texts()
+
+    def run(self) -> None:
+        """Show and obey until the terminal is gone."""
+        drawn: list[str] = []
+        while True:
+            state = health.look(self.places)
+            shown = lines(state, self.text)
+            if shown != drawn:
+                self.screen.show(shown)
+                drawn = shown
+            calm = not state.problems and not state.setup_code
+            pressed = self.screen.key(LOOK_RARELY_S if calm else LOOK_EVERY_S)
+            if pressed:
+                self.obey(pressed)
+                drawn = []
+
+    def obey(self, key: str) -> None:
+        """Do what a letter stands for."""
+        doing = {
+            "a": self.address,
+            "r": lambda: self.ask_and("Restart now? Calls end.", actions.restart),
+            "o": lambda: self.ask_and("Switch off now? Calls end.", actions.power_off),
+            "b": lambda: self.hook("restore"),
+            "p": lambda: self.hook("administrator"),
+            "s": lambda: self.hook("support"),
+            "f": self.factory_reset,
+            "l": self.text.switch,
+        }
+        if key in doing:
+            doing[key]()
+
+    def address(self) -> None:
+        """Ask for an address and give it to the machine."""
+        text = self.text
+        given = {
+            "address": self.screen.line(text("Address with prefix length (empty: DHCP)")),
+            "gateway": self.screen.line(text("Gateway (empty: none)")),
+            "dns": self.screen.line(text("DNS servers, separated by blanks")),
+        }
+        self.report("; ".join(actions.change_address(self.places, given)))
+
+    def ask_and(self, question: str, action: object) -> None:
+        """Do something after a typed yes."""
+        self.screen.say(self.text(question))
+        if self.typed(self.text("yes")) and callable(action):
+            action()
+            time.sleep(60)
+
+    def hook(self, action: str) -> None:
+        """Let another part do its work at this terminal."""
+        if actions.offered(action):
+            self.report(actions.run(action))
+
+    def factory_reset(self) -> None:
+        """Forget everything, after the word for it was typed."""
+        warning = "Everything that was ever set up or recorded on this machine is deleted."
+        self.screen.say(self.text(warning))
+        if self.typed(self.text("ERASE")):
+            actions.factory_reset()
+            time.sleep(60)
+
+    def typed(self, word: str) -> bool:
+        """Whether somebody typed just this word."""
+        question = self.text("Type %(word)s to go on, anything else to go back", word=word)
+        return self.screen.line(question) == word
+
+    def report(self, why: str) -> None:
+        """Say how something went and wait until it was read."""
+        if why:
+            self.screen.say(self.text("This did not work: %(why)s", why=printable(why)))
+        else:
+            self.screen.say(self.text("Done."))
+        self.screen.line(self.text("Press Enter."))
+
+
+def main() -> None:
+    """Entry point of `python -m appliance.firstboot.console`."""
+    logging.basicConfig(level=logging.INFO, format="%(name)s %(levelname)s %(message)s")
+    try:
+        Console(Screen(), identity.Places()).run()
+    except EOFError:
+        sys.exit(0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,78 @@
+"""What the console says of the machine: addresses, processes, code. Looks, changes nothing."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+from appliance.firstboot import identity
+from appliance.system import processes
+from appliance.system.slots import running_slot
+from appliance.system.watch import appliance_site
+
+NO_DATA = Path("/run/centralino-no-data")
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """The machine at one moment. `problems` maps a process to what is wrong with it."""
+
+    host_name: str
+    addresses: tuple[str, ...]
+    slot: str
+    setup_code: str
+    problems: dict[str, str]
+    refused: tuple[str, ...]
+    data_lost: bool
+
+    @property
+    def portal(self) -> str:
+        """The portal's address for a browser; "" while the machine has none."""
+        if not self.addresses:
+            return ""
+        first = self.addresses[0]
+        return f"https://[{first}]/" if ":" in first else f"https://{first}/"
+
+
+def look(places: identity.Places) -> Health:
+    """Look at everything once; takes as long as the slowest process does to answer."""
+    mark = identity.read_mark(places) or {}
+    refused = mark.get("refused")
+    return Health(
+        host_name=_line(places.prefix / "etc/hostname"),
+        addresses=global_addresses(),
+        slot=running_slot(Path("/proc/cmdline").read_text()),
+        setup_code=_line(places.layout.state_of("portal") / "setup-code"),
+        problems=_problems(places),
+        refused=tuple(map(str, refused)) if isinstance(refused, list) else (),
+        data_lost=NO_DATA.exists(),
+    )
+
+
+def global_addresses() -> tuple[str, ...]:
+    """The machine's own addresses, those of IPv4 first."""
+    command = ["ip", "-json", "address", "show", "scope", "global", "up"]
+    shown = subprocess.run(command, capture_output=True, text=True)
+    interfaces = json.loads(shown.stdout or "[]")
+    found = [
+        str(each["local"])
+        for interface in interfaces
+        for each in interface.get("addr_info", ())
+        if not each.get("deprecated")
+    ]
+    return tuple(sorted(found, key=lambda address: ":" in address))
+
+
+def _problems(places: identity.Places) -> dict[str, str]:
+    table = processes.table(appliance_site(places.prefix))
+    asked = ((process.name, process.ready.problem()) for process in table)
+    return {name: problem for name, problem in asked if problem}
+
+
+def _line(file: Path) -> str:
+    try:
+        return file.read_text().strip()
+    except OSError:
+        return ""

@@ -1,0 +1,163 @@
+"""Writes what the answers settle: names, addresses, facts, keys. Each step may be repeated.
+
+A power cut between two steps is no harm: every file is replaced whole, and the mark that
+all is done is written last.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+import os
+import pwd
+import shutil
+import socket
+import subprocess
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from appliance import product
+from appliance.apply import atomic
+from appliance.firstboot.answers import Answers
+from appliance.state.machine import Layout
+from appliance.system import accounts
+from appliance.system.machine import read_facts, write_facts
+
+DEFAULT_HOST_NAME = product.SLUG
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """The files of a machine below `prefix`; / except in tests."""
+
+    prefix: Path = Path("/")
+
+    def etc(self, name: str) -> Path:
+        path = self.prefix / "etc" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return path
+
+    @property
+    def layout(self) -> Layout:
+        return Layout(self.prefix)
+
+    @property
+    def mark(self) -> Path:
+        """Written last: what the first start settled, for the console and for support."""
+        return self.layout.state / "first-boot.json"
+
+
+def settle(places: Places, answers: Answers) -> None:
+    """Make the machine what the answers say."""
+    name = answers.host_name or DEFAULT_HOST_NAME
+    write_name(places, name)
+    write_network(places, answers)
+    write_telephone_networks(places, answers.telephones)
+    write_machine_facts(places, name, answers.address)
+    make_ssh_keys(places)
+    if answers.setup_code:
+        keep_setup_code(places, answers.setup_code)
+
+
+def write_name(places: Places, name: str) -> None:
+    """The machine's name, and its own line in the hosts file.
+
+    Asterisk looks its own name up for every call; without the line a dead name server
+    would delay each by ten seconds.
+    """
+    short = name.partition(".")[0]
+    names = f"{name} {short}" if short != name else name
+    lines = ["127.0.0.1 localhost", f"127.0.1.1 {names}", "::1 localhost ip6-localhost"]
+    atomic.write_file(places.etc("hosts"), ("\n".join(lines) + "\n").encode(), 0o644)
+    atomic.write_file(places.etc("hostname"), f"{name}\n".encode(), 0o644)
+    if places.prefix == Path("/"):
+        socket.sethostname(name)
+
+
+def write_network(places: Places, answers: Answers) -> None:
+    """A fixed address of the first wired interface, or none of it: then DHCP is asked."""
+    file = places.etc("systemd/network/10-address.network")
+    if not answers.address:
+        file.unlink(missing_ok=True)
+        return
+    lines = ["[Match]", "Type=ether", f"Name={first_interface()}", "", "[Network]"]
+    lines += [f"Address={answers.address}", "IPv6AcceptRA=yes", "LLDP=yes"]
+    lines += [f"Gateway={answers.gateway}"] if answers.gateway else []
+    lines += [f"DNS={each}" for each in answers.dns]
+    atomic.write_file(file, ("\n".join(lines) + "\n").encode(), 0o644)
+
+
+def first_interface() -> str:
+    """The first wired interface by name, as people count them; every one when none is there."""
+    folders = sorted(Path("/sys/class/net").glob("*/device"))
+    wired = [each.parent.name for each in folders if _is_ethernet(each.parent)]
+    return wired[0] if wired else "*"
+
+
+def _is_ethernet(interface: Path) -> bool:
+    """ARPHRD_ETHER of if_arp.h, and no radio."""
+    return (interface / "type").read_text().strip() == "1" and not (interface / "phy80211").exists()
+
+
+def write_telephone_networks(places: Places, networks: tuple[str, ...]) -> None:
+    """Who may register while the engine has made no rules of its own."""
+    file = places.etc("nftables.d/10-telephones.nft")
+    lines = []
+    for version in (4, 6):
+        chosen = [each for each in networks if ipaddress.ip_network(each).version == version]
+        if chosen:
+            lines.append(f"add element inet edge telephones{version} {{ {', '.join(chosen)} }}")
+    atomic.write_file(file, ("\n".join(lines) + "\n").encode(), 0o644)
+
+
+def write_machine_facts(places: Places, name: str, address: str) -> None:
+    """Name and address for certificates; what else stands in the file stays."""
+    own = (address.partition("/")[0],) if address else ()
+    facts = read_facts(places.layout)
+    write_facts(places.layout, replace(facts, host_name=name, addresses=own))
+
+
+def make_ssh_keys(places: Places) -> None:
+    """The machine's own SSH keys; those that are there stay."""
+    folder = places.etc("ssh/ssh_host_ed25519_key").parent
+    for kind in ("ed25519", "ecdsa"):
+        key = folder / f"ssh_host_{kind}_key"
+        if key.exists():
+            continue
+        scratch = folder / f".new_{kind}_key"
+        for leftover in (scratch, scratch.with_suffix(".pub")):
+            leftover.unlink(missing_ok=True)
+        command = ["ssh-keygen", "-q", "-t", kind, "-N", "", "-C", "", "-f", str(scratch)]
+        subprocess.run(command, check=True, stdin=subprocess.DEVNULL)
+        os.replace(f"{scratch}.pub", f"{key}.pub")
+        os.replace(scratch, key)
+    atomic.sync_folder(folder)
+
+
+def keep_setup_code(places: Places, code: str) -> None:
+    """The code that was chosen beforehand, where the portal looks for it."""
+    folder = places.layout.state_of("portal")
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    atomic.write_file(folder / "setup-code", f"{code}\n".encode(), 0o600)
+    try:
+        account = pwd.getpwnam(accounts.PORTAL)
+    except KeyError:
+        return
+    for path in (folder, folder / "setup-code"):
+        shutil.chown(path, account.pw_uid, accounts.WEB_GROUP)
+
+
+def read_mark(places: Places) -> dict[str, object] | None:
+    """What the first start left; None when there was none yet."""
+    try:
+        data = json.loads(places.mark.read_bytes())
+    except (FileNotFoundError, ValueError):
+        return None
+    return data if isinstance(data, dict) else None
+
+
+def write_mark(places: Places, sources: list[str], refused: list[str]) -> None:
+    """Note that the first start is done, whom it believed and what it did not take."""
+    places.mark.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
+    data = {"sources": sources, "refused": refused}
+    atomic.write_file(places.mark, json.dumps(data, indent=1).encode(), 0o644)

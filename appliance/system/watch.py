@@ -1,0 +1,100 @@
+"""Restarts processes that live but no longer answer; systemd itself sees only those that end.
+
+The table of processes says how each is asked and whether it may be restarted for silence.
+Asterisk is asked too, with more patience: a reload of ten thousand telephones keeps its
+console busy for a while, and calls go on meanwhile.
+"""
+
+from __future__ import annotations
+
+import logging
+import subprocess
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from appliance.state.machine import Layout
+from appliance.system import notify, processes
+from appliance.system.machine import read_facts, runtime_of
+from appliance.system.processes import Process, Site
+
+log = logging.getLogger("watch")
+
+EVERY_S = 5.0
+PATIENCE_S = 30.0
+ASTERISK_PATIENCE_S = 120.0
+PYTHON = Path("/usr/lib/centralino/python")
+
+
+def appliance_site(prefix: Path = Path("/")) -> Site:
+    """The appliance's own processes."""
+    layout = Layout(prefix)
+    return Site(layout, read_facts(layout), runtime_of(None), PYTHON, checkout=False)
+
+
+def unit_of(process: Process) -> str:
+    """The systemd unit of a process of the table."""
+    return "asterisk.service" if process.name == "asterisk" else f"centralino-{process.name}.service"
+
+
+def patience_s(process: Process) -> float | None:
+    """How long a process may stay silent; None when silence is no reason to restart it."""
+    if process.name == "asterisk":
+        return ASTERISK_PATIENCE_S
+    return PATIENCE_S if process.hangs else None
+
+
+@dataclass(slots=True)
+class Watch:
+    """Knows since when each unit has been silent. `restart` is told the unit to restart."""
+
+    table: Iterable[Process]
+    active: Callable[[str], bool]
+    restart: Callable[[str], None]
+    clock: Callable[[], float] = time.monotonic
+    _silent_since: dict[str, float] = field(default_factory=dict)
+
+    def look(self) -> None:
+        """Ask every process once."""
+        for process in self.table:
+            limit = patience_s(process)
+            if limit is not None:
+                self._look_at(process, unit_of(process), limit)
+
+    def _look_at(self, process: Process, unit: str, limit: float) -> None:
+        # One that is starting, stopping or failed is systemd's business.
+        problem = process.ready.problem() if self.active(unit) else ""
+        if not problem:
+            self._silent_since.pop(unit, None)
+            return
+        since = self._silent_since.setdefault(unit, self.clock())
+        if self.clock() - since >= limit:
+            log.error("%s has not answered for %.0f s and is restarted: %s", unit, limit, problem)
+            del self._silent_since[unit]
+            self.restart(unit)
+
+
+def _active(unit: str) -> bool:
+    return subprocess.run(["systemctl", "is-active", "--quiet", unit]).returncode == 0
+
+
+def _restart(unit: str) -> None:
+    # What hangs does not stop politely either.
+    subprocess.run(["systemctl", "kill", "--signal=SIGKILL", unit], check=False)
+    subprocess.run(["systemctl", "--no-block", "restart", unit], check=False)
+
+
+def main() -> None:
+    """Entry point of `python -m appliance.system.watch`."""
+    logging.basicConfig(level=logging.INFO, format="%(name)s %(levelname)s %(message)s")
+    watch = Watch(processes.table(appliance_site()), _active, _restart)
+    notify.tell("READY=1")
+    while True:
+        watch.look()
+        notify.tell("WATCHDOG=1")
+        time.sleep(EVERY_S)
+
+
+if __name__ == "__main__":
+    main()
