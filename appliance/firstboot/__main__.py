@@ -32,9 +32,11 @@ def main() -> None:
     if identity.read_mark(places) is not None:
         identity.make_ssh_keys(places)
         return
-    # Disks that are still being found would be passed over.
-    subprocess.run(["udevadm", "settle", "--timeout=10"], check=False)
     known, named, refused = collect()
+    if not named:
+        # A disk may still be on its way; wait for what is plugged in, and look once more.
+        subprocess.run(["udevadm", "settle", "--timeout=10"], check=False)
+        known, named, refused = collect()
     for each in refused:
         log.warning("not taken: %s", each)
     identity.settle(places, known)

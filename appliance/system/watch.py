@@ -24,7 +24,7 @@ log = logging.getLogger("watch")
 EVERY_S = 5.0
 PATIENCE_S = 30.0
 ASTERISK_PATIENCE_S = 120.0
-PYTHON = Path("/usr/lib/centralino/python")
+PYTHON = Path("/usr/lib/centralino/bin/python")
 
 
 def appliance_site(prefix: Path = Path("/")) -> Site:
