@@ -1,0 +1,301 @@
+"""A machine in QEMU's software emulation: started, asked from outside and inside, killed.
+
+Everything is in one folder and dies with the test. What is asked inside goes through
+QEMU's guest agent, which the image has for hosts of KVM anyway; from outside the machine
+is reached through ports of the loopback address that are forwarded to it.
+"""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import json
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+BOOT_WITHIN_S = 300.0
+
+
+@dataclass(frozen=True, slots=True)
+class Hardware:
+    """What the machine is made of. `disk_bus` and `network` are QEMU's device names.
+
+    `firmware` is None for a BIOS, else a file with an UEFI; `variables` its memory when
+    that lies apart (then the two are flash chips). `drives` are CDs.
+    """
+
+    disk_bus: str = "virtio-blk-pci"
+    network: str = "virtio-net-pci"
+    firmware: Path | None = None
+    variables: Path | None = None
+    secure_boot: bool = False
+    memory_mib: int = 2048
+    cds: tuple[Path, ...] = ()
+    cd_first: bool = False
+
+    def arguments(self, folder: Path, disk: Path) -> list[str]:
+        """QEMU's words for it."""
+        machine = "q35" if self.firmware else "pc"
+        if self.secure_boot:
+            machine += ",smm=on"
+        words = ["-machine", machine, "-m", str(self.memory_mib), *self._firmware(folder)]
+        words += ["-drive", f"if=none,id=disk,file={disk},format=qcow2,discard=unmap"]
+        index = 2 if self.cd_first else 1
+        if self.disk_bus in ("pvscsi", "virtio-scsi-pci"):
+            words += ["-device", f"{self.disk_bus},id=scsi"]
+            words += ["-device", f"scsi-hd,bus=scsi.0,drive=disk,bootindex={index}"]
+        elif self.disk_bus == "ahci":
+            words += ["-device", "ahci,id=sata"]
+            words += ["-device", f"ide-hd,bus=sata.0,drive=disk,bootindex={index}"]
+        else:
+            words += ["-device", f"{self.disk_bus},drive=disk,bootindex={index}"]
+        return [*words, *self._cds()]
+
+    def _firmware(self, folder: Path) -> list[str]:
+        if self.firmware is None:
+            return []
+        if self.variables is None:
+            return ["-bios", str(self.firmware)]
+        own = folder / "variables.fd"
+        # Each machine has its own memory of what it has started from.
+        own.write_bytes(self.variables.read_bytes())
+        flash = "if=pflash,format=raw,unit"
+        words = ["-drive", f"{flash}=0,readonly=on,file={self.firmware}"]
+        words += ["-drive", f"{flash}=1,file={own}"]
+        if self.secure_boot:
+            words += ["-global", "driver=cfi.pflash01,property=secure,value=on"]
+        return words
+
+    def _cds(self) -> list[str]:
+        words = []
+        for number, cd in enumerate(self.cds):
+            words += ["-drive", f"if=none,id=cd{number},media=cdrom,readonly=on,file={cd}"]
+            words += ["-device", "ahci,id=cds"] if number == 0 else []
+            first = ",bootindex=1" if self.cd_first and number == 0 else ""
+            words += ["-device", f"ide-cd,bus=cds.{number},drive=cd{number}{first}"]
+        return words
+
+
+@dataclass(slots=True)
+class Machine:
+    """A running machine. `tcp` and `udp` map its ports to ports of the loopback address."""
+
+    folder: Path
+    process: subprocess.Popen[bytes]
+    tcp: dict[int, int]
+    udp: dict[int, int]
+    started: float = field(default_factory=time.monotonic)
+
+    @property
+    def age_s(self) -> float:
+        """Seconds since power-on."""
+        return time.monotonic() - self.started
+
+    def serial(self) -> str:
+        """All that came over the serial line until now."""
+        return (self.folder / "serial").read_text("utf-8", "replace")
+
+    def wait(self, what: str, ready: Callable[[], bool], within_s: float = BOOT_WITHIN_S) -> float:
+        """Wait until `ready`; returns the machine's age then. AssertionError when it is late."""
+        deadline = time.monotonic() + within_s
+        while time.monotonic() < deadline:
+            assert self.process.poll() is None, f"the machine is gone: {self.serial()[-2000:]}"
+            if ready():
+                return self.age_s
+            time.sleep(0.5)
+        raise AssertionError(f"{what}: not within {within_s:.0f} s\n{self.serial()[-3000:]}")
+
+    def wait_until_off(self, within_s: float = BOOT_WITHIN_S) -> None:
+        """Wait until the machine has switched itself off, or restarted under `once`."""
+        self.process.wait(within_s)
+
+    # ── inside, through the guest agent ───────────────────────────────────────────
+
+    def agent_answers(self) -> bool:
+        """Whether commands can be run inside."""
+        try:
+            return self._agent("guest-ping", within_s=3) == {}
+        except (OSError, ValueError):
+            return False
+
+    def run(self, *command: str, within_s: float = 60) -> str:
+        """Run a command inside as root; its output. AssertionError when it fails."""
+        status, output, errors = self.attempt(*command, within_s=within_s)
+        assert status == 0, f"{command}: status {status}\n{output}{errors}"
+        return output
+
+    def attempt(self, *command: str, within_s: float = 60) -> tuple[int, str, str]:
+        """Run a command inside; its status, output and errors."""
+        asked = {"path": command[0], "arg": list(command[1:]), "capture-output": True}
+        number = self._agent("guest-exec", asked)["pid"]
+        deadline = time.monotonic() + within_s
+        while time.monotonic() < deadline:
+            done = self._agent("guest-exec-status", {"pid": number})
+            if done["exited"]:
+                texts = [base64.b64decode(done.get(key, "")) for key in ("out-data", "err-data")]
+                return done.get("exitcode", -1), *(text.decode("utf-8", "replace") for text in texts)
+            time.sleep(0.2)
+        raise AssertionError(f"{command}: not done within {within_s} s")
+
+    def _agent(self, verb: str, arguments: Any = None, within_s: float = 20) -> Any:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+            connection.settimeout(within_s)
+            connection.connect(str(self.folder / "agent"))
+            # A half-read answer of an earlier talk ends here: the byte resets the agent's reader.
+            token = int(time.monotonic() * 1000) % 2**31
+            sync = {"execute": "guest-sync-delimited", "arguments": {"id": token}}
+            connection.sendall(b"\xff" + json.dumps(sync).encode() + b"\n")
+            stream = connection.makefile("rb")
+            _until_synchronised(stream, token)
+            request: dict[str, Any] = {"execute": verb}
+            if arguments:
+                request["arguments"] = arguments
+            connection.sendall(json.dumps(request).encode() + b"\n")
+            answer = json.loads(stream.readline())
+        assert "error" not in answer, answer
+        return answer["return"]
+
+    # ── outside ───────────────────────────────────────────────────────────────────
+
+    def sip_answers(self) -> bool:
+        """Whether the machine answers a SIP OPTIONS."""
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asking:
+            asking.settimeout(1)
+            asking.connect(("127.0.0.1", self.udp[5060]))
+            own = asking.getsockname()
+            asking.send(_options(own[0], own[1]))
+            try:
+                return asking.recv(4096).startswith(b"SIP/2.0 ")
+            except OSError:
+                return False
+
+    def tcp_open(self, port: int) -> bool:
+        """Whether something behind a forwarded port speaks or stays connected.
+
+        QEMU accepts for the machine, so a refused connection shows as an early end.
+        """
+        with socket.create_connection(("127.0.0.1", self.tcp[port]), 5) as connection:
+            connection.settimeout(3)
+            try:
+                return connection.recv(1) != b""
+            except TimeoutError:
+                return True
+            except OSError:
+                return False
+
+    # ── power ─────────────────────────────────────────────────────────────────────
+
+    def cut_power(self) -> None:
+        """What happens when somebody pulls the plug."""
+        self.process.kill()
+        self.process.wait()
+
+    def screenshot(self, to: Path) -> None:
+        """The picture on the machine's monitor, as a PPM file."""
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+            connection.settimeout(10)
+            connection.connect(str(self.folder / "monitor"))
+            stream = connection.makefile("rwb")
+            stream.readline()
+            for asked in ({"execute": "qmp_capabilities"}, _screendump(to)):
+                stream.write(json.dumps(asked).encode() + b"\n")
+                stream.flush()
+                stream.readline()
+
+
+def _screendump(to: Path) -> dict[str, Any]:
+    return {"execute": "screendump", "arguments": {"filename": str(to)}}
+
+
+def _until_synchronised(stream: Any, token: int) -> None:
+    while True:
+        line = stream.readline()
+        if not line:
+            raise ValueError("the agent is gone")
+        text = line.rpartition(b"\xff")[2]
+        with contextlib.suppress(ValueError):
+            if json.loads(text).get("return") == token:
+                return
+
+
+def _options(address: str, port: int) -> bytes:
+    lines = [
+        "OPTIONS sip:ping@127.0.0.1 SIP/2.0",
+        f"Via: SIP/2.0/UDP {address}:{port};branch=z9hG4bK{time.monotonic_ns()};rport",
+        "Max-Forwards: 5",
+        f"From: <sip:probe@{address}>;tag={time.monotonic_ns()}",
+        "To: <sip:ping@127.0.0.1>",
+        f"Call-ID: {time.monotonic_ns()}@{address}",
+        "CSeq: 1 OPTIONS",
+        "Content-Length: 0",
+        "",
+        "",
+    ]
+    return "\r\n".join(lines).encode()
+
+
+def disk_on(image: Path, folder: Path, name: str = "disk.qcow2") -> Path:
+    """A disk that begins as `image` and takes what is written to it; the image stays."""
+    made = folder / name
+    kind = "raw" if image.suffix == ".raw" else image.suffix.removeprefix(".")
+    command = ["qemu-img", "create", "-q", "-f", "qcow2", "-b", str(image), "-F", kind, str(made)]
+    subprocess.run(command, check=True)
+    return made
+
+
+def empty_disk(folder: Path, gib: int, name: str = "disk.qcow2") -> Path:
+    """A disk without anything on it."""
+    made = folder / name
+    subprocess.run(["qemu-img", "create", "-q", "-f", "qcow2", str(made), f"{gib}G"], check=True)
+    return made
+
+
+@contextlib.contextmanager
+def started(
+    folder: Path,
+    disk: Path,
+    hardware: Hardware,
+    *,
+    tcp: Sequence[int] = (),
+    udp: Sequence[int] = (),
+    extra: Sequence[str] = (),
+) -> Iterator[Machine]:
+    """Switch a machine on; it is killed when the block is left."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in ("serial", "agent", "monitor"):
+        (folder / name).unlink(missing_ok=True)
+    ports_tcp = {port: _free_port(socket.SOCK_STREAM) for port in tcp}
+    ports_udp = {port: _free_port(socket.SOCK_DGRAM) for port in udp}
+    forwards = [f"hostfwd=tcp:127.0.0.1:{own}-:{port}" for port, own in ports_tcp.items()]
+    forwards += [f"hostfwd=udp:127.0.0.1:{own}-:{port}" for port, own in ports_udp.items()]
+    # Nothing behind the machine can be reached: it must do without names and without internet.
+    network = ",".join(["user,id=network,restrict=on", *forwards])
+    command = ["qemu-system-x86_64", "-accel", "tcg,thread=multi", "-smp", "2", "-display", "none"]
+    command += ["-nodefaults", "-vga", "std", *hardware.arguments(folder, disk)]
+    command += ["-netdev", network, "-device", f"{hardware.network},netdev=network"]
+    command += ["-device", "virtio-rng-pci", "-serial", f"file:{folder / 'serial'}"]
+    command += ["-device", "virtio-serial-pci"]
+    command += ["-chardev", f"socket,id=agent,path={folder / 'agent'},server=on,wait=off"]
+    command += ["-device", "virtserialport,chardev=agent,name=org.qemu.guest_agent.0"]
+    command += ["-qmp", f"unix:{folder / 'monitor'},server=on,wait=off", *extra]
+    with (folder / "qemu.log").open("wb") as log:
+        process = subprocess.Popen(
+            ["setpriv", "--pdeathsig", "KILL", *command], stdout=log, stderr=log
+        )
+    machine = Machine(folder, process, ports_tcp, ports_udp)
+    (folder / "serial").touch()
+    try:
+        yield machine
+    finally:
+        machine.cut_power()
+
+
+def _free_port(kind: socket.SocketKind) -> int:
+    with socket.socket(socket.AF_INET, kind) as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
