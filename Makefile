@@ -42,6 +42,38 @@ stop: ## end what `make run` has started, and nothing else
 status: ## how the processes of `make run` are
 	@$(BIN)/python -m tools.checkout status
 
+$(VENV)/.image: $(VENV)/.installed
+	@tools/install_system_packages image
+	$(BIN)/pip install --quiet --disable-pip-version-check -e '.[dev,image]'
+	@touch $@
+
+.PHONY: builder
+builder: $(VENV)/.image # what building images needs
+
+.PHONY: image
+image: builder ## disk images for KVM, clouds and dd (qcow2, raw), in dist/
+	@$(BIN)/python -m tools.image image
+
+.PHONY: ova
+ova: builder ## the virtual machine for VMware (OVA, VMDK), in dist/
+	@$(BIN)/python -m tools.image ova
+
+.PHONY: iso
+iso: builder ## the installer for CD and USB stick, in dist/
+	@$(BIN)/python -m tools.image iso
+
+.PHONY: images
+images: builder ## all of these from one root file system
+	@$(BIN)/python -m tools.image image ova iso
+
+.PHONY: packages
+packages: builder ## ask the mirror for new Debian packages; images use what was fetched last
+	@$(BIN)/python -m tools.image packages
+
+.PHONY: wheels
+wheels: builder ## our code and vendored libraries, for ansible-playbook site.yml
+	@$(BIN)/python -m tools.image wheels
+
 .PHONY: lint
 lint: venv ## ruff and mypy
 	@$(BIN)/ruff check .

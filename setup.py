@@ -45,6 +45,9 @@ DEV = [
     "setuptools>=68",
 ]
 
+IMAGE = ["ansible-core>=2.17,<2.20", "ansible-lint>=24.9"]
+"""For building images; 2.19 is the last ansible-core that runs on Python 3.11."""
+
 setup(
     name="centralino",
     version="0.1.0",
@@ -106,5 +109,5 @@ setup(
         "provisioning.yealink": ["models/*.toml", "templates/*.j2"],
     },
     install_requires=[*ENGINE, *PORTAL, *LIVE],
-    extras_require={"dev": DEV},
+    extras_require={"dev": DEV, "image": IMAGE},
 )

@@ -40,7 +40,7 @@ def run(action: str) -> str:
 
 
 def change_address(places: identity.Places, given: dict[str, str]) -> list[str]:
-    """Give the machine another address; returns what was not taken, in which case it keeps its own."""
+    """Give the machine another address; does nothing but tell when something is not taken."""
     found, refused = answers.read(given)
     if refused:
         return refused

@@ -54,9 +54,14 @@ def address(text: str) -> str:
     found = ipaddress.ip_interface(text.strip())
     if found.ip.is_loopback or found.ip.is_multicast or found.ip.is_unspecified:
         raise ValueError("not an address of a machine")
-    if found.version == 4 and found.network.prefixlen < 31 and found.ip in (
-        found.network.network_address,
-        found.network.broadcast_address,
+    if (
+        found.version == 4
+        and found.network.prefixlen < 31
+        and found.ip
+        in (
+            found.network.network_address,
+            found.network.broadcast_address,
+        )
     ):
         raise ValueError("the address of a network, not of a machine")
     return found.with_prefixlen

@@ -72,7 +72,8 @@ ITALIAN: Mapping[str, str] = MappingProxyType(
         "Number of the disk": "Numero del disco",
         "There is no such disk.": "Non esiste un disco con questo numero.",
         "Disk %(disk)s holds an older installation. Its data can be kept.": (
-            "Il disco %(disk)s contiene un'installazione precedente. I dati possono essere conservati."
+            "Il disco %(disk)s contiene un'installazione precedente. "
+            "I dati possono essere conservati."
         ),
         "K  keep the data and renew the system": "K  conservare i dati e rinnovare il sistema",
         "E  erase everything": "E  eliminare tutto",

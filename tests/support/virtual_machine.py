@@ -138,7 +138,9 @@ class Machine:
             done = self._agent("guest-exec-status", {"pid": number})
             if done["exited"]:
                 texts = [base64.b64decode(done.get(key, "")) for key in ("out-data", "err-data")]
-                return done.get("exitcode", -1), *(text.decode("utf-8", "replace") for text in texts)
+                return done.get("exitcode", -1), *(
+                    text.decode("utf-8", "replace") for text in texts
+                )
             time.sleep(0.2)
         raise AssertionError(f"{command}: not done within {within_s} s")
 

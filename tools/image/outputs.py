@@ -80,7 +80,9 @@ def _add(archive: tarfile.TarFile, file: Path, epoch: int) -> None:
 def checksums(settings: Settings) -> Path:
     """SHA256SUMS over all that lies beside it, and its signature where there is a key."""
     listed = settings.dist / "SHA256SUMS"
-    files = sorted(each for each in settings.dist.iterdir() if not each.name.startswith(listed.name))
+    files = sorted(
+        each for each in settings.dist.iterdir() if not each.name.startswith(listed.name)
+    )
     listed.write_text("".join(f"{sha256(file)}  {file.name}\n" for file in files))
     signature = listed.with_name(f"{listed.name}.sig")
     signature.unlink(missing_ok=True)
@@ -96,5 +98,3 @@ def sha256(file: Path) -> str:
     """The checksum of a file, in hexadecimal digits."""
     with file.open("rb") as content:
         return hashlib.file_digest(content, "sha256").hexdigest()
-
-

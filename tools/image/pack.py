@@ -12,8 +12,7 @@ import re
 import shutil
 from pathlib import Path
 
-from appliance import product
-from appliance.disk import bios, environment, layout
+from appliance.disk import bios, environment, layout, start
 from tools.image import toolbox
 from tools.image.settings import RECIPE, Settings
 
@@ -31,9 +30,6 @@ _BIOS_MODULES = (
     *("echo", "serial", "terminal", "search", "search_fs_file", "iso9660", "reboot", "halt"),
 )
 ESP_ID = "CE27A110"
-ESP_LABEL = product.SLUG.upper()[:11]
-DATA_LABEL = f"{product.SLUG}-data"
-_CLUSTER = ("-F", "32", "-s", "8")
 
 
 def squash(settings: Settings) -> Path:
@@ -65,17 +61,17 @@ def boot_files(settings: Settings) -> Path:
     boot.img, core.img     for a BIOS, before and between the partitions
     esp/                   the tree of the start partition, without kernels
     """
-    start = settings.build / "start"
-    shutil.rmtree(start, ignore_errors=True)
+    made = settings.build / "start"
+    shutil.rmtree(made, ignore_errors=True)
     tools = toolbox.folder()
     for name in ("EFI/BOOT", "EFI/debian", "grub", *layout.SLOTS):
-        (start / "esp" / name).mkdir(parents=True)
-    _copy_efi(tools, start / "esp")
-    shutil.copyfile(RECIPE / "grub/efi.cfg", start / "esp/EFI/debian/grub.cfg")
-    shutil.copyfile(RECIPE / "grub/grub.cfg", start / "esp/grub/grub.cfg")
-    shutil.copyfile(tools / _GRUB / "boot.img", start / "boot.img")
-    _core(settings, start / "core.img", "(,gpt2)/grub")
-    return start
+        (made / "esp" / name).mkdir(parents=True)
+    _copy_efi(tools, made / "esp")
+    shutil.copyfile(RECIPE / "grub/efi.cfg", made / "esp/EFI/debian/grub.cfg")
+    shutil.copyfile(RECIPE / "grub/grub.cfg", made / "esp/grub/grub.cfg")
+    shutil.copyfile(tools / _GRUB / "boot.img", made / "boot.img")
+    core_image(settings, made / "core.img", "(,gpt2)/grub")
+    return made
 
 
 def _copy_efi(tools: Path, esp: Path) -> None:
@@ -89,14 +85,14 @@ def _copy_efi(tools: Path, esp: Path) -> None:
         shutil.copyfile(tools / source, esp / target)
 
 
-def _core(settings: Settings, target: Path, prefix: str) -> None:
+def core_image(settings: Settings, target: Path, prefix: str) -> None:
     command = ["grub-mkimage", "-O", "i386-pc", "-o", target, "-p", prefix, *_BIOS_MODULES]
     toolbox.run(settings, command)
 
 
 def raw(settings: Settings) -> Path:
     """The disk image, sparse, with the system in slot A."""
-    squashed, start = settings.build / "root.squashfs", settings.build / "start"
+    squashed, files = settings.build / "root.squashfs", settings.build / "start"
     seed = hashlib.sha256(squashed.read_bytes()).hexdigest()
     table = layout.layout_for(DISK_SIZE, layout.identities_from(seed))
     made = settings.build / "disk.raw"
@@ -104,49 +100,41 @@ def raw(settings: Settings) -> Path:
     with made.open("wb") as file:
         file.truncate(DISK_SIZE)
     toolbox.run(settings, ["sfdisk", "--quiet", made], typed=layout.sfdisk_script(table))
-    _write_bios(made, table, start)
-    _write_esp(settings, made, table, start)
+    _write_bios(made, table, files)
+    _write_esp(settings, made, table, files)
     _copy_sparse(squashed, made, table["rootA"].first)
     _write_data(settings, made, table["data"])
     return made
 
 
-def _write_bios(disk: Path, table: layout.Layout, start: Path) -> None:
+def _write_bios(disk: Path, table: layout.Layout, files: Path) -> None:
     place = table["bios"]
-    core = (start / "core.img").read_bytes()
+    core = (files / "core.img").read_bytes()
     with disk.open("r+b") as file:
         old = file.read(layout.SECTOR)
         file.seek(0)
-        boot = (start / "boot.img").read_bytes()
+        boot = (files / "boot.img").read_bytes()
         file.write(bios.first_sector(old, boot, place.first_sector))
         file.seek(place.first)
         file.write(bios.core_at(core, place.first_sector, place.size))
 
 
-def _write_esp(settings: Settings, disk: Path, table: layout.Layout, start: Path) -> None:
+def _write_esp(settings: Settings, disk: Path, table: layout.Layout, files: Path) -> None:
     tree = settings.build / "esp"
     shutil.rmtree(tree, ignore_errors=True)
-    shutil.copytree(start / "esp", tree)
+    shutil.copytree(files / "esp", tree)
     for name in ("vmlinuz", "initrd"):
         shutil.copyfile(settings.build / name, tree / "A" / name)
-    text = grub_configuration((tree / "grub/grub.cfg").read_text(), table)
+    template = (tree / "grub/grub.cfg").read_text()
+    text = start.grub_configuration(template, table, KERNEL_LINE)
     (tree / "grub/grub.cfg").write_text(text)
     (tree / "grub/grubenv").write_bytes(environment.encode({"slot": "A"}))
     place = table["esp"]
     sectors = str(place.size // 1024)
-    command = ["mkfs.vfat", "--invariant", "-i", ESP_ID, "-n", ESP_LABEL, *_CLUSTER]
+    command = ["mkfs.vfat", "--invariant", "-i", ESP_ID, "-n", start.ESP_LABEL, *start.FAT]
     command += ["--offset", str(place.first_sector), disk, sectors]
     toolbox.run(settings, command)
     fill_fat(settings, f"{disk}@@{place.first}", tree)
-
-
-def grub_configuration(template: str, table: layout.Layout) -> str:
-    """grub.cfg for one disk: its slots are named by the GUIDs of its own partitions."""
-    words = {"NAME": product.NAME, "KERNEL": KERNEL_LINE}
-    words |= {f"ROOT_{slot}": table[f"root{slot}"].identity.lower() for slot in layout.SLOTS}
-    for word, value in words.items():
-        template = template.replace(f"@{word}@", value)
-    return template
 
 
 def fill_fat(settings: Settings, image: str, tree: Path) -> None:
@@ -168,7 +156,9 @@ def _copy_sparse(source: Path, disk: Path, at: int) -> None:
 
 def _write_data(settings: Settings, disk: Path, place: layout.Partition) -> None:
     """The owner's partition, empty: what lies in it is made by the machine itself."""
-    options = f"offset={place.first},assume_storage_prezeroed=1,hash_seed={place.identity},nodiscard"
-    command = ["mke2fs", "-q", "-F", "-t", "ext4", "-L", DATA_LABEL, "-U", place.identity]
-    command += ["-m", "1", "-i", "65536", "-E", options, disk, f"{place.size // 1024}k"]
+    options = (
+        f"offset={place.first},assume_storage_prezeroed=1,hash_seed={place.identity},nodiscard"
+    )
+    command = ["mke2fs", "-q", "-F", *start.DATA, "-U", place.identity]
+    command += ["-E", options, disk, f"{place.size // 1024}k"]
     toolbox.run(settings, command)

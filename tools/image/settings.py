@@ -1,13 +1,13 @@
 """What a build takes from outside, all of it from the environment.
 
-  CENTRALINO_CACHE         packages and finished roots (tools.debian_root)
-  CENTRALINO_MIRROR        Debian mirror
-  CENTRALINO_APT_OPTIONS   apt options, e.g. for a mirror past its date
-  CENTRALINO_BUILD         scratch folder, build/image in the checkout
-  CENTRALINO_DIST          where the outputs go, dist in the checkout
-  CENTRALINO_COMPRESSION   zstd level of the root file system, 1 to 22
-  CENTRALINO_SIGNING_KEY   PEM file of an Ed25519 key; without it nothing is signed
-  SOURCE_DATE_EPOCH        the build's date; the time of the last commit by default
+CENTRALINO_CACHE         packages and finished roots (tools.debian_root)
+CENTRALINO_MIRROR        Debian mirror
+CENTRALINO_APT_OPTIONS   apt options, e.g. for a mirror past its date
+CENTRALINO_BUILD         scratch folder, build/image in the checkout
+CENTRALINO_DIST          where the outputs go, dist in the checkout
+CENTRALINO_COMPRESSION   zstd level of the root file system, 1 to 22
+CENTRALINO_SIGNING_KEY   PEM file of an Ed25519 key; without it nothing is signed
+SOURCE_DATE_EPOCH        the build's date; the time of the last commit by default
 """
 
 from __future__ import annotations

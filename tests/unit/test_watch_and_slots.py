@@ -1,0 +1,131 @@
+"""Who is restarted for silence, and which system is kept after an update."""
+
+import contextlib
+import socket
+
+import pytest
+
+from appliance.disk import environment
+from appliance.system import notify, slots, watch
+
+
+class Clock:
+    def __init__(self):
+        self.now = 0.0
+
+    def __call__(self):
+        return self.now
+
+
+class Asked:
+    """A process of the table with a problem that tests set."""
+
+    def __init__(self, name, hangs=True):
+        self.name, self.hangs, self.said = name, hangs, ""
+        self.ready = self
+
+    def problem(self):
+        return self.said
+
+
+def watching(*table, active=lambda _unit: True):
+    restarted, clock = [], Clock()
+    return watch.Watch(table, active, restarted.append, clock), restarted, clock
+
+
+def test_a_process_is_restarted_only_after_it_was_silent_for_its_patience():
+    portal = Asked("portal")
+    watcher, restarted, clock = watching(portal)
+    portal.said = "no answer"
+    watcher.look()
+    clock.now = watch.PATIENCE_S - 1
+    watcher.look()
+    assert restarted == []
+    clock.now = watch.PATIENCE_S
+    watcher.look()
+    assert restarted == ["centralino-portal.service"]
+
+
+def test_an_answer_in_between_begins_the_count_anew():
+    portal = Asked("portal")
+    watcher, restarted, clock = watching(portal)
+    for second, said in ((0, "no answer"), (20, ""), (25, "no answer"), (40, "no answer")):
+        clock.now, portal.said = second, said
+        watcher.look()
+    assert restarted == []
+
+
+def test_asterisk_is_given_the_time_of_a_large_reload():
+    asterisk = Asked("asterisk", hangs=False)
+    asterisk.said = "no answer"
+    watcher, restarted, clock = watching(asterisk)
+    watcher.look()
+    clock.now = watch.ASTERISK_PATIENCE_S - 1
+    watcher.look()
+    assert restarted == []
+    clock.now = watch.ASTERISK_PATIENCE_S
+    watcher.look()
+    assert restarted == ["asterisk.service"]
+
+
+def test_what_is_starting_or_must_not_be_restarted_is_left_alone():
+    portal, engine = Asked("portal"), Asked("engine", hangs=False)
+    portal.said = engine.said = "no answer"
+    watcher, restarted, clock = watching(portal, engine, active=lambda unit: "engine" in unit)
+    for clock.now in (0, 1000):
+        watcher.look()
+    assert restarted == []
+
+
+@pytest.fixture
+def block(tmp_path, monkeypatch):
+    file = tmp_path / "grubenv"
+    file.write_bytes(environment.encode({"slot": "A"}))
+
+    @contextlib.contextmanager
+    def mounted(*, writable=False):
+        before = file.read_bytes()
+        yield file
+        assert writable or file.read_bytes() == before
+
+    monkeypatch.setattr(slots, "start_partition", mounted)
+    monkeypatch.setattr(slots.time, "sleep", lambda _seconds: None)
+    return file
+
+
+def test_the_slot_is_read_from_the_kernel_line():
+    assert slots.running_slot("quiet appliance.slot=B ro") == "B"
+    assert slots.running_slot("quiet ro") == ""
+
+
+def test_a_new_system_is_kept_once_everything_answers(block):
+    answers = iter([["portal: starting"], []])
+    assert slots.settle("B", lambda: next(answers))
+    assert environment.read(block) == {"slot": "B"}
+
+
+def test_a_new_system_that_does_not_come_up_is_left(block):
+    assert not slots.settle("B", lambda: ["portal: gone"], within_s=0)
+    assert environment.read(block) == {"slot": "A"}
+
+
+def test_a_system_that_was_kept_before_is_not_judged_again(block):
+    assert slots.settle("A", lambda: ["portal: gone"], within_s=0)
+
+
+def test_a_trial_is_written_beside_the_good_slot(block):
+    slots.try_once("B")
+    assert environment.read(block) == {"slot": "A", "try": "B"}
+
+
+def test_signs_of_life_are_sent_where_somebody_listens(tmp_path, monkeypatch):
+    path = tmp_path / "notify"
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listening:
+        listening.bind(str(path))
+        listening.settimeout(5)
+        monkeypatch.setenv("NOTIFY_SOCKET", str(path))
+        notify.tell("READY=1")
+        assert listening.recv(64) == b"READY=1"
+    notify.tell("READY=1")
+    monkeypatch.delenv("NOTIFY_SOCKET")
+    notify.tell("READY=1")
