@@ -48,7 +48,7 @@ $(VENV)/.image: $(VENV)/.installed
 	@touch $@
 
 .PHONY: builder
-builder: $(VENV)/.image # what building images needs
+builder: $(VENV)/.image ## what building images needs, ansible among it
 
 .PHONY: image
 image: builder ## disk images for KVM, clouds and dd (qcow2, raw), in dist/

@@ -27,6 +27,10 @@ ASTERISK_PATIENCE_S = 120.0
 PYTHON = Path("/usr/lib/centralino/bin/python")
 
 
+PACKAGED = {"asterisk": "asterisk.service", "mail": "nullmailer.service"}
+"""Processes that run by the unit of their Debian package, with a few changes of ours."""
+
+
 def appliance_site(prefix: Path = Path("/")) -> Site:
     """The appliance's own processes."""
     layout = Layout(prefix)

@@ -9,7 +9,7 @@ import yaml
 
 from appliance.state.machine import Layout
 from appliance.system import accounts, processes
-from appliance.system.watch import appliance_site, unit_of
+from appliance.system.watch import PACKAGED, appliance_site, unit_of
 from tools import debian_pool
 from tools.image import accounts as fixed
 
@@ -29,7 +29,7 @@ def unit(name):
     return found
 
 
-@pytest.mark.parametrize("name", [name for name in TABLE if name != "asterisk"])
+@pytest.mark.parametrize("name", [name for name in TABLE if name not in PACKAGED])
 def test_a_unit_runs_what_the_table_of_processes_says(name):
     process, said = TABLE[name], unit(f"centralino-{name}.service")
     started = shlex.split(said["ExecStart"][0])
@@ -49,10 +49,9 @@ def test_a_unit_runs_what_the_table_of_processes_says(name):
     assert all(unit_of(TABLE[other]) in after for other in process.after)
 
 
-def test_asterisk_starts_after_the_engine_has_recovered():
-    said = unit("asterisk.conf")
-    assert said["After"][0] == ""
-    assert "centralino-engine.service" in said["After"][1]
+@pytest.mark.parametrize("changes", ["asterisk.conf", "nullmailer.conf"])
+def test_packaged_processes_start_after_the_engine_has_recovered(changes):
+    assert "centralino-engine.service" in " ".join(unit(changes)["After"])
     assert unit("centralino-engine.service")["Type"] == ["notify"]
 
 
