@@ -84,6 +84,7 @@ setup(
         "portal.lint",
         "portal.me",
         "portal.people",
+        "portal.phone_board",
         "portal.setup",
         "portal.sites",
         "portal.system",

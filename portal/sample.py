@@ -5,12 +5,13 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator
 
-from appliance.services import devices, extensions, organisation, registry, users
+from appliance.services import devices, extensions, organisation, provisioning, registry, users
 from appliance.state.system_state import SystemState
 from appliance.state.tokens import new_secret
 from portal.core import draft
 from portal.core.db import transaction
 from portal.core.screens import slug
+from provisioning.enrolment import new_site
 
 FIRST = (
     "Niccolò", "Chiara", "Matteo", "Zoë", "Gian Luca", "Beatrice", "Ömer", "Lucia", "Davide",
@@ -46,6 +47,7 @@ def company(people: int = PEOPLE) -> SystemState:
                 organisation.Site("parma", "Magazzino di Parma", "Strada dell'Ugozzolo 5"),
             ),
         ),
+        provisioning=provisioning.State((new_site("main"), new_site("parma"))),
         users=users.State(tuple(persons)),
         extensions=extensions.State(
             tuple(
@@ -62,6 +64,7 @@ def company(people: int = PEOPLE) -> SystemState:
                     lines=(devices.Line(number, 1, new_secret()),),
                     label=f"{person.first_name} {person.last_name}",
                     site=person.site,
+                    token=new_secret(),
                 )
                 for index, (number, person) in enumerate(zip(numbers, persons, strict=True))
             )

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from appliance.state.fields import Secret
-from provisioning.render import Problem
+from provisioning.problem import Problem
 from provisioning.server.control import PREFIX, bearer
 
 

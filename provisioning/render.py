@@ -15,6 +15,7 @@ from appliance.render.environments import render_from
 from appliance.state.fields import Secret
 from provisioning import catalogue, keys, vendors, zones
 from provisioning.phones import Phone
+from provisioning.problem import Problem
 from provisioning.zones import ZoneRule
 
 Stage = Literal["first", "second"]
@@ -90,17 +91,6 @@ def clock_rule(phone: Phone) -> ZoneRule:
     return rule if vendors.module(phone.model.vendor).can_express(rule) else rule.fixed()
 
 
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """Something about a phone that its owner should know: an English template, values."""
-
-    text: str
-    values: Mapping[str, Any]
-
-    def __str__(self) -> str:
-        return self.text % self.values
-
-
 def problems(phone: Phone) -> Iterator[Problem]:
     """Yield what of the owner's wishes does not fit this phone; nothing is dropped silently."""
     facts = phone.model.facts
@@ -122,5 +112,4 @@ def problems(phone: Phone) -> Iterator[Problem]:
     if not rule.exact or not vendor.can_express(rule):
         text = "%(model)s cannot follow the clock changes of %(zone)s: no summer time is set"
         yield Problem(text, {"model": phone.model.name, "zone": phone.zone})
-    for text in vendor.problems(phone):
-        yield Problem("%(said)s", {"said": text})
+    yield from vendor.problems(phone)

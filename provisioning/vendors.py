@@ -11,6 +11,7 @@ from appliance.asterisk.check_sync import Event
 from appliance.render.environments import Escape
 from provisioning import cisco, snom, yealink
 from provisioning.phones import Phone
+from provisioning.problem import Problem
 from provisioning.zones import ZoneRule
 
 
@@ -18,7 +19,7 @@ class Vendor(Protocol):
     """What is asked of a vendor's module. `provisioning/yealink` is a good one to read.
 
     `values` are what its templates need besides the phone: Python decides, the template
-    only writes. `problems` says in English what the phone cannot do as wished.
+    only writes. `problems` says what the phone cannot do as wished.
     """
 
     LABEL: str
@@ -35,7 +36,7 @@ class Vendor(Protocol):
     def file_name(self, mac: str) -> str: ...
     def values(self, phone: Phone, rule: ZoneRule) -> Mapping[str, Any]: ...
     def can_express(self, rule: ZoneRule) -> bool: ...
-    def problems(self, phone: Phone) -> Iterator[str]: ...
+    def problems(self, phone: Phone) -> Iterator[Problem]: ...
 
 
 VENDORS: Mapping[str, Vendor] = MappingProxyType(

@@ -27,6 +27,8 @@ CATALOGUES = ROOT / "portal/translations"
 MARKS = {"_": None, "_n": (1, 2), "_l": None}
 ENGINE_FOLDERS = ("appliance", "provisioning")
 FAULT_CALLS = {"Fault", "Finding"}
+SAID_CALLS = {"Problem", "NotOpened"}
+"""Calls whose first argument is a text for people."""
 
 
 def main() -> int:
@@ -142,6 +144,9 @@ def _texts_of(node: ast.AST, named: dict[str, list[str]]) -> Iterator[str]:
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
         if node.func.id in FAULT_CALLS and len(node.args) >= 2:
             text = node.args[1]
+            yield from named.get(text.id, ()) if isinstance(text, ast.Name) else _constants(text)
+        if node.func.id in SAID_CALLS and node.args:
+            text = node.args[0]
             yield from named.get(text.id, ()) if isinstance(text, ast.Name) else _constants(text)
         if node.func.id == "Pattern" and len(node.args) == 2:
             yield from (f"must be {text}" for text in _constants(node.args[1]))

@@ -39,6 +39,7 @@ VIEWS = (
     "accounts",
     "audit",
     "system",
+    "phone_board",
     "setup",
     "wizard",
     "me",

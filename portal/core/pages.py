@@ -41,7 +41,11 @@ SECTIONS = (
         None,
         (Entry("dashboard.index", _l("Overview"), "layout-dashboard", "dashboard.view"),),
     ),
-    Section("telephones", _l("Telephones")),
+    Section(
+        "telephones",
+        _l("Telephones"),
+        (Entry("phone_board.index", _l("Configuration"), "download", "phone_board.view"),),
+    ),
     Section("calls", _l("Calls")),
     Section("lines", _l("Lines")),
     Section(

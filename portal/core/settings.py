@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from appliance import credentials
+from appliance.state.fields import Secret
 from appliance.state.machine import Layout
 from portal.core.keys import Keys, derived
 
@@ -23,6 +24,7 @@ class Settings:
     `pretend` replaces the engine by one that only plays its part.
     `proxies` is the number of trusted reverse proxies in front (nginx: 1).
     `testing` makes password hashing cheap and nothing else.
+    `provisioning_socket` and `provisioning_key` reach the server that phones ask.
     """
 
     folder: Path
@@ -32,6 +34,8 @@ class Settings:
     pretend: bool = False
     proxies: int = 0
     testing: bool = False
+    provisioning_socket: Path = Path("provisioning.sock")
+    provisioning_key: Secret = Secret("")  # noqa: RUF009 - immutable
 
     @property
     def database_url(self) -> str:
@@ -56,6 +60,8 @@ class Settings:
                 credentials.read(credentials.PORTAL_DATA),
                 credentials.read(credentials.LIVE_TOKEN),
             ),
+            provisioning_socket=layout.socket_of("provisioning"),
+            provisioning_key=credentials.read(credentials.PROVISIONING_KEY),
             database=os.environ.get("CENTRALINO_DATABASE_URL", ""),
             proxies=1,
         )

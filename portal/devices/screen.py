@@ -4,15 +4,23 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
+
+from flask import g
 
 from appliance.services.devices import Device
 from appliance.state.tokens import new_secret
-from portal.core.forms import Choice, NamedNumber, Number, RowForm, Rows, StateForm, Text
+from portal.core import draft
+from portal.core.draft import Edit
+from portal.core.forms import Choice, Hidden, NamedNumber, Number, RowForm, Rows, StateForm, Text
+from portal.core.i18n import _ as gettext
 from portal.core.i18n import _l
 from portal.core.screens import Column, Part, Record, Screen, choices
+from portal.core.shapes import Place
+from portal.devices.keys import KeyForm
 from portal.extensions.numbers import extension_with, number_of, some_extensions
+from provisioning import catalogue, enrolment
 
 TRANSPORTS = (
     ("udp", "UDP"),
@@ -28,6 +36,12 @@ def bare_mac(text: str) -> str:
     return plain.lower() if re.fullmatch(r"[0-9A-Fa-f]{12}", plain) else text.strip()
 
 
+def _models() -> list[tuple[str, str]]:
+    """The catalogue; what is no telephone of it is set up by hand."""
+    known = [(each.id, each.name) for each in catalogue.models().values()]
+    return [*known, ("other", gettext("Other, set up by hand"))]
+
+
 class LineForm(RowForm):
     key = ("extension",)
     kept = {"secret": ""}  # noqa: RUF012
@@ -41,11 +55,16 @@ class DeviceForm(StateForm):
     parts = {"": Device}  # noqa: RUF012
 
     label = Text(_l("Name"), hint=_l("For example: reception, left."))
-    model = Text(_l("Model"), hint=_l("Maker and model, for example yealink-t46u."))
+    model = Choice(_l("Model"), _models)
     mac = Text(_l("MAC address"), clean=bare_mac, hint=_l("From the label below the telephone."))
     site = Choice(_l("Site"), lambda: choices("site"))
     transport = Choice(_l("Transport"), TRANSPORTS)
     lines = Rows(_l("Lines"), LineForm, hint=_l("The extensions that this device rings for."))
+    keys = Rows(_l("Keys"), KeyForm, hint=_l("Programmable keys, counted over its side modules."))
+    expansion_modules = Number(_l("Side modules"), default="0")
+    web_password = Hidden(
+        _l("Password of its web pages"), hint=_l("Empty: the password of the site.")
+    )
 
 
 def _numbers(record: Record) -> str:
@@ -87,7 +106,20 @@ class Devices(Screen):
             dataclasses.replace(line, secret=known.get((line.extension, line.slot)) or new_secret())
             for line in device.lines
         )
-        return {**found, "": dataclasses.replace(device, lines=lines)}
+        return {**found, "": enrolment.completed(dataclasses.replace(device, lines=lines))}
+
+    def further_edits(
+        self, id: str, objects: Mapping[str, Any], record: Record | None
+    ) -> Iterator[Edit]:
+        """The first telephone of a site brings the site a password for telephones' pages."""
+        device = objects[""]
+        made = g.setdefault("sites_with_phones", set())
+        if device is None or not device.token or device.site in made:
+            return
+        place = Place("provisioning", "sites", device.site)
+        if draft.find(place) is None:
+            made.add(device.site)
+            yield Edit(place, enrolment.new_site(device.site))
 
     def wanted_id(self, part: str, held: Any) -> str:
         """Devices are named after what stands on their label."""

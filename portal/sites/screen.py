@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from appliance.services.organisation import Site
+from portal.core import draft
+from portal.core.draft import Edit
 from portal.core.forms import StateForm, Text
 from portal.core.i18n import _l
-from portal.core.screens import Column, Part, Screen
+from portal.core.screens import Column, Part, Record, Screen
+from portal.core.shapes import Place
 
 
 class SiteForm(StateForm):
@@ -33,6 +36,12 @@ class Sites(Screen):
     icon = "building"
     match = ("name",)
     presets = {"hr": ("view",)}  # noqa: RUF012
+
+    def removal(self, record: Record) -> list[Edit]:
+        """A site goes together with what its telephones share."""
+        shared = Place("provisioning", "sites", record.id)
+        more = [Edit(shared, None)] if draft.find(shared) else []
+        return [*super().removal(record), *more]
 
 
 SCREEN = Sites()

@@ -14,6 +14,7 @@ from appliance.render import escape
 from appliance.state.fields import is_ip_address
 from provisioning import keys, tones
 from provisioning.phones import Phone
+from provisioning.problem import Problem
 from provisioning.zones import ClockChange, ZoneRule
 
 LABEL = "Cisco"
@@ -152,9 +153,10 @@ def _function(key: keys.Key) -> str:
     return f"fnc={what[0]};{what[1]}={key.value}@$PROXY;nme={name}"
 
 
-def problems(phone: Phone) -> Iterator[str]:
+def problems(phone: Phone) -> Iterator[Problem]:
     """What this family cannot do as wished."""
     if phone.country not in tones.CISCO:
-        yield f"tones stay as the phone has them: none are known for {phone.country}"
+        text = "tones stay as the phone has them: none are known for %(country)s"
+        yield Problem(text, {"country": phone.country})
     if phone.modules:
-        yield "keys of side modules are not written for this family yet"
+        yield Problem("keys of side modules are not written for this family yet")

@@ -14,6 +14,7 @@ from appliance.render import escape
 from appliance.state.fields import is_ip_address
 from provisioning import keys, tones
 from provisioning.phones import Phone
+from provisioning.problem import Problem
 from provisioning.zones import ClockChange, ZoneRule
 
 LABEL = "Snom"
@@ -103,7 +104,8 @@ def _action(phone: Phone, key: keys.Key | None) -> str:
     return f"speed {key.value}" if key.kind == "speed_dial" else "line"
 
 
-def problems(phone: Phone) -> Iterator[str]:
+def problems(phone: Phone) -> Iterator[Problem]:
     """What this family cannot do as wished."""
     if phone.country not in tones.SNOM:
-        yield f"tones stay as the phone has them: none are known for {phone.country}"
+        text = "tones stay as the phone has them: none are known for %(country)s"
+        yield Problem(text, {"country": phone.country})

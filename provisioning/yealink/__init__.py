@@ -13,6 +13,7 @@ from typing import Any
 from appliance.render import escape
 from provisioning import keys, tones
 from provisioning.phones import Phone
+from provisioning.problem import Problem
 from provisioning.zones import ClockChange, ZoneRule
 
 LABEL = "Yealink"
@@ -142,7 +143,8 @@ def _key(phone: Phone, key: keys.Key | None) -> dict[str, Any]:
     }
 
 
-def problems(phone: Phone) -> Iterator[str]:
+def problems(phone: Phone) -> Iterator[Problem]:
     """What this family cannot do as wished."""
     if phone.country not in tones.YEALINK:
-        yield f"tones stay as the phone has them: none are known for {phone.country}"
+        text = "tones stay as the phone has them: none are known for %(country)s"
+        yield Problem(text, {"country": phone.country})
