@@ -10,9 +10,10 @@ Asterisk uses are bound into the root at the same place.
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 USER = "asterisk"
 """The account that Asterisk gives up root for."""
@@ -59,7 +60,13 @@ class Runtime:
         return ["unshare", "--mount", "--propagation", "private", "sh", "-ec", "\n".join(steps)]
 
     def secluded(
-        self, configuration: Path, shared: Iterable[Path], *, network: str = "", user: str = USER
+        self,
+        configuration: Path,
+        shared: Iterable[Path],
+        *,
+        network: str = "",
+        instead: Mapping[Path, Path] = MappingProxyType({}),
+        user: str = USER,
     ) -> list[str]:
         """The command line of an Asterisk that reaches nothing and dies with its parent.
 
@@ -67,10 +74,11 @@ class Runtime:
         is reached, or lives in the one called `network` (ip-netns(8)). It also has a
         process namespace, whose first process is killed when the calling thread ends.
         (Asterisk itself could not be: changing its user clears the parent-death signal,
-        prctl(2).)
+        prctl(2).) It sees the folders that `instead` maps to in the places of its keys.
         """
         steps = [*(() if network else _EVERY_ADDRESS)]
         steps += _bound(self.root, shared) if self.root else ()
+        steps += (_replaced(self.root, *pair) for pair in instead.items())
         steps += [f"{self._start(configuration, user)} &", "wait $!"]
         place = ["ip", "netns", "exec", network, "unshare"] if network else ["unshare", "--net"]
         flags = ["--mount", "--propagation", "private", "--pid", "--fork", "--kill-child"]
@@ -110,6 +118,13 @@ _EVERY_ADDRESS = (
 machine, and its shadow binds it without having it. What it sends to carriers goes nowhere
 instead of failing at once, which Asterisk would log as an error of the configuration;
 names alone fail at once, so that it does not wait for them."""
+
+
+def _replaced(root: Path | None, place: Path, by: Path) -> str:
+    """A step that shows the folder `by` at `place`, if there is one, links resolved."""
+    at = shlex.quote(f"{root or ''}{place}")
+    mount = f'mount --bind {shlex.quote(str(by))} "$at"'
+    return f'at=$(readlink -f {at} || :); [ ! -d "$at" ] || {mount}'
 
 
 _DISTRIBUTION = frozenset({"bin", "boot", "dev", "etc", "lib", "proc", "run", "sbin", "usr", "var"})

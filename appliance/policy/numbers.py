@@ -132,7 +132,8 @@ def formatted(number: str, form: NumberFormat, plan: Country) -> str:
 def received(text: str, form: NumberFormat, plan: Country) -> str:
     """A number that a trunk delivers, as E.164 with +; "" for none.
 
-    Whatever the format, a + or the international prefix is understood.
+    Whatever the format, a + or the international prefix is understood, and a number
+    with 0 in front is one of the country: no country code begins with 0.
     """
     kept = "".join(sign for sign in text if sign in "+0123456789")[:32]
     digits = kept.lstrip("+")
@@ -142,7 +143,7 @@ def received(text: str, form: NumberFormat, plan: Country) -> str:
         return f"+{digits}"
     if digits.startswith(plan.international_prefix):
         return f"+{digits[len(plan.international_prefix) :]}"
-    if form in ("plus", "plain", "zeros"):
+    if form != "national" and not digits.startswith("0"):
         return f"+{digits}"
     return f"+{plan.calling_code}{digits.removeprefix(plan.trunk_prefix)}"
 

@@ -91,7 +91,9 @@ class Shadow:
         candidate = root / "etc/asterisk"
         configuration.write_text(_own_folders(candidate / "asterisk.conf", candidate, folder))
         shared = [self.machine.layout.prefix]
-        command = self.runtime.secluded(configuration, shared)
+        # Files that name others of their own by whole paths must find those of the candidate.
+        instead = {self.machine.layout.asterisk_etc: candidate}
+        command = self.runtime.secluded(configuration, shared, instead=instead)
         with (folder / "console").open("wb") as output:
             process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT)
         try:
