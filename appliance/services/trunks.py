@@ -84,7 +84,8 @@ class Trunk:
 
     `max_calls` 0 means no limit. `qualify_s` is how often it is asked whether it is
     alive, 0 never: a call that meets a carrier which has just died goes on over the next
-    line after `qualify_s` + QUALIFY_TIMEOUT_S, or after 6.4 s when it is asked less often.
+    line after at most `qualify_s` + QUALIFY_TIMEOUT_S, or after 32 s when it is never asked
+    (timer B of RFC 3261).
     Lower `priority` is tried first.
     """
 

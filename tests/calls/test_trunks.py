@@ -186,7 +186,7 @@ def test_a_carrier_that_refuses_is_passed_over_at_once(desks, carriers):
 
 
 def test_a_carrier_that_has_just_fallen_silent_is_passed_over_within_six_seconds(
-    pbx, desks, carriers, record_property
+    pbx, desks, carriers
 ):
     a, b = carriers
     wait(lambda: reachable(pbx, "a"))
@@ -199,7 +199,7 @@ def test_a_carrier_that_has_just_fallen_silent_is_passed_over_within_six_seconds
         known_dead = seconds_until_answered(anna, "0521123456")
     finally:
         a.speaks_again(OUR_A)
-    record_property("seconds until the next line answered", (just_dead, known_dead))
+    print(f"next line answered after {just_dead:.1f} s, known dead {known_dead:.2f} s")  # noqa: T201
     assert just_dead <= 6
     assert known_dead < 1
     assert len(b.calls(2)) == 2
@@ -323,7 +323,7 @@ def test_what_a_carrier_says_about_the_caller_is_cleaned(desks, carriers):
 def test_letters_of_a_caller_s_name_arrive_as_they_were(desks, carriers):
     a, _b = carriers
     phone = desks.phone("201")
-    a.call("0522123400", "+390522123201", caller="3381234567", name="Niccolò D'Amico Übel")
+    a.call("0522123400", "+390522123201", caller="+393381234567", name="Niccolò D'Amico Übel")
     phone.expect_ringing().expect_shown("Niccolò D'Amico Übel", "3381234567")
 
 
