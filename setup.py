@@ -85,6 +85,7 @@ setup(
         "portal.me",
         "portal.people",
         "portal.phone_board",
+        "portal.phone_sites",
         "portal.setup",
         "portal.sites",
         "portal.system",

@@ -29,7 +29,7 @@ from portal.core.screen_views import blueprint, url_of
 from portal.core.screens import Screen
 from portal.core.settings import Settings
 
-SCREENS = ("people", "extensions", "devices", "sites")
+SCREENS = ("people", "extensions", "devices", "sites", "phone_sites")
 """Folders with a `screen.SCREEN`: a list of the state. Their order is that of the menu."""
 
 VIEWS = (

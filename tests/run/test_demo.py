@@ -10,6 +10,8 @@ import jwt
 import pytest
 
 from appliance.services import registry
+from appliance.state.fields import Secret
+from provisioning.client import ProvisioningClient
 from tests.support.checkout import new_checkout, until
 from tests.support.live_hub import UnixConnection
 from tools.demo.company import FILE, NEW, company
@@ -91,3 +93,19 @@ def test_something_is_to_be_seen_calls_that_are_answered(demo):
 
     until(60, answered, "nobody calls")
     assert {leg["state"] for leg in answered()[0]["legs"]} == {"up"}
+
+
+@pytest.mark.row("N10")
+def test_every_telephone_has_fetched_the_file_it_should_have(demo, state):
+    layout = demo.place.layout
+    key = Secret((layout.state / "secrets/provisioning-key").read_text())
+    client = ProvisioningClient(layout.socket_of("provisioning"), key)
+
+    def up_to_date():
+        known = client.phones()
+        return len(known) >= 40 and all(
+            each["served"] == each["desired"] for each in known.values()
+        )
+
+    until(40, up_to_date, "not every telephone has its file")
+    assert all(each["firmware"] for each in client.phones().values())

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 import os
 import random
 import signal
@@ -24,6 +25,7 @@ from appliance.state.machine import Layout
 from appliance.state.system_state import SystemState
 from tests.support.softphones import Softphones
 from tests.support.softphones.phones import Call, Phone
+from tools.demo import fetching
 from tools.demo.carrier import Carrier
 
 log = logging.getLogger("demo")
@@ -130,11 +132,15 @@ def live(layout: Layout, stop: threading.Event) -> None:
         company = Company(state, phones, carrier, chance)
         log.info("%d telephones live", len(company.phones))
         ready(layout)
+        fetch_at = time.monotonic() + fetching.NOTICED_AFTER_S
         while os.readlink(layout.current) == revision and not stop.is_set():
             try:
                 company.step()
             except AssertionError as error:  # a telephone did not do as told; the others go on
                 log.warning("%s", str(error).splitlines()[0])
+            if time.monotonic() > fetch_at:
+                fetch_at = math.inf
+                log.info("%d telephones have fetched their file", fetching.fetch(layout, state))
             stop.wait(0.2)
 
 

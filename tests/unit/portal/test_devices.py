@@ -118,6 +118,27 @@ def test_passwords_are_on_no_page(bare, manager):
         assert not any(secret.reveal() in page for page in pages)
 
 
+def test_a_site_says_from_where_its_telephones_may_come(bare, manager):
+    sent(manager, "/devices/new", **PHONE)
+    before = site(bare, "main")
+    assert "Reggio" in manager.get("/phone-sites/").text
+    values = {
+        "networks": "10.20.1.0/24\n10.20.2.0/24",
+        "ntp_server": "time.example",
+        "web_password": "",
+    }
+    answer = sent(manager, "/phone-sites/main", **values)
+    assert answer.status_code == 302
+    after = site(bare, "main")
+    assert after.networks == ("10.20.1.0/24", "10.20.2.0/24")
+    assert after.ntp_server == "time.example"
+    assert after.web_password == before.web_password
+    assert before.web_password.reveal() not in manager.get("/phone-sites/main").text
+    assert (
+        sent(manager, "/phone-sites/main", **{**values, "networks": "nonsense"}).status_code == 422
+    )
+
+
 def test_a_site_goes_with_what_its_telephones_share(bare, manager):
     sent(manager, "/devices/new", **{**PHONE, "site": "parma"})
     assert site(bare, "parma") is not None

@@ -1,0 +1,1 @@
+"""What all telephones of a site share."""
