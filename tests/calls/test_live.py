@@ -154,6 +154,33 @@ def test_after_asterisks_restart_pages_agree_within_two_seconds(pbx, desks, hub,
 
 
 @pytest.mark.row("O6")
+def test_while_asterisk_is_away_the_hub_rests_and_then_it_is_back_within_a_second(pbx, hub, page):
+    pbx.kill_asterisk()
+    until(2, lambda: not page.up(), story_of(page))
+    begin, used = time.monotonic(), cpu_seconds(hub)
+    time.sleep(3)  # what is measured is a span of time
+    share = (cpu_seconds(hub) - used) / (time.monotonic() - begin)
+    assert share < 0.02, f"{share:.1%} of a core"
+    pbx.start_asterisk()  # returns when Asterisk is fully booted
+    until(1, page.up, story_of(page))
+
+
+def cpu_seconds(hub):
+    """What the hub's process has used so far."""
+    with open(f"/proc/{hub_pid(hub)}/stat") as file:
+        fields = file.read().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def hub_pid(hub):
+    return int(hub.pbx.network.run("pgrep", "-f", "ari_apps.live$", "-n").split()[0])
+
+
+def story_of(page):
+    return lambda: page.objects
+
+
+@pytest.mark.row("O6")
 def test_an_asterisk_that_hangs_is_noticed_and_its_return_too(pbx, desks, hub, page):
     (pid,) = re.findall(r"^\d+$", asterisk_process(pbx), re.M)
     os.kill(int(pid), signal.SIGSTOP)

@@ -1,5 +1,6 @@
 """`make run` and `make stop`: the whole system from a checkout, as a newcomer starts it."""
 
+import http.client
 import os
 import signal
 import ssl
@@ -61,6 +62,32 @@ def test_telephones_find_the_provisioning_server(checkout, said):
     assert get("/provisioning/authority.crt") == f"{authority}200"
     assert get(f"/provisioning/e/{'a' * 24}/020000000001.cfg") == "404"
     assert checkout.status()["provisioning"]["phase"] == "ready"
+
+
+def _statuses(checkout, count, path="/"):
+    """The statuses of so many requests, one right after the other on one connection."""
+    authority = checkout.place.layout.certificates / "authority.crt"
+    found = []
+    with _connect(checkout, 8443, authority) as tls:
+        for _ in range(count):
+            tls.sendall(f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+            answer = http.client.HTTPResponse(tls)
+            answer.begin()
+            found.append((answer.status, answer.headers))
+            answer.read()
+    return found
+
+
+def test_a_flood_from_one_address_is_slowed_down(checkout, said):
+    statuses = [status for status, _headers in _statuses(checkout, 400)]
+    assert 429 in statuses
+    assert statuses[0] != 429
+
+
+def test_headers_of_safety_stand_once_and_no_version_is_told(checkout, said):
+    ((_status, headers),) = _statuses(checkout, 1)
+    assert headers.get_all("Strict-Transport-Security") == ["max-age=31536000"]
+    assert not [value for value in headers.values() if "nginx/" in value or "gunicorn" in value]
 
 
 def test_each_process_but_the_engine_gives_up_root(checkout, said):
