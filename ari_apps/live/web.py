@@ -19,7 +19,7 @@ log = logging.getLogger("live")
 
 HUB: web.AppKey[Hub] = web.AppKey("hub", Hub)
 KEY: web.AppKey[Secret] = web.AppKey("key", Secret)
-STREAMS: web.AppKey[set[asyncio.Task[Any]]] = web.AppKey("streams", set)
+STREAMS: web.AppKey[set[asyncio.Task[Any]]] = web.AppKey("streams", set[asyncio.Task[Any]])
 
 _STREAM_HEADERS = {
     "Content-Type": "text/event-stream; charset=utf-8",
@@ -119,5 +119,6 @@ def _listener(request: web.Request) -> Listener:
 
 
 async def _end_streams(app: web.Application) -> None:
-    for task in list(app[STREAMS]):
+    streams = app[STREAMS]
+    for task in list(streams):
         task.cancel()
