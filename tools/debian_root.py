@@ -13,6 +13,7 @@ Settings (environment):
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import os
 import shutil
@@ -37,6 +38,7 @@ ASTERISK = (
 SERVERS = (
     "gunicorn",
     "nginx-light",
+    "openssh-client",
     "openvpn",
     "python3-aiohttp",
     "python3-argon2",
@@ -89,19 +91,29 @@ def build() -> Path:
     if built():
         return folder
     folder.parent.mkdir(parents=True, exist_ok=True)
+    with folder.with_name(f".{folder.name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # another checkout may be at it already
+        if not built():
+            _build_into(folder)
+    return folder
+
+
+def _build_into(folder: Path) -> None:
     scratch = folder.with_name(f".{folder.name}.{os.getpid()}")
     try:
         _mmdebstrap(scratch)
         os.rename(scratch, folder)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
-    return folder
 
 
 def _mmdebstrap(folder: Path) -> None:
     command = ["mmdebstrap", "--variant=minbase", f"--include={','.join(PACKAGES)}"]
     command += [*apt_options(), SUITE, str(folder), *mirror()]
-    print(f"Building a Debian {SUITE} root with Asterisk in {folder.parent} …", flush=True)
+    print(
+        f"Building a Debian {SUITE} root with Asterisk in {folder.parent} (a minute or two) …",
+        flush=True,
+    )
     begin = time.monotonic()
     run_mmdebstrap(command)
     print(f"Built in {time.monotonic() - begin:.0f} s.", flush=True)

@@ -19,8 +19,14 @@ from pathlib import Path
 from tools import debian_root
 from tools.rows import TOP
 
-CARRIED = ("panoramisk==1.4", "pytest-timeout==2.4.0")
-"""What Debian lacks: pure Python, so one wheel fits every version."""
+CARRIED = (
+    "panoramisk==1.4",
+    "pytest-timeout==2.4.0",
+    "hypothesis==6.170.15",
+    "sortedcontainers==2.4.0",
+    "webauthn==3.0.1",
+)
+"""What Debian lacks, chosen for its Python."""
 
 INSIDE = "/mnt/checkout"
 INSIDE_WHEELS = "/mnt/wheels"
@@ -34,6 +40,7 @@ def wheels() -> Path:
         return folder
     scratch = folder.with_name(f".{folder.name}.{os.getpid()}")
     options = ["--quiet", "--disable-pip-version-check", "--no-deps", "--only-binary", ":all:"]
+    options += ["--python-version", "3.14"]
     command = [sys.executable, "-m", "pip", "install", *options, "--target", str(scratch)]
     try:
         subprocess.run([*command, *CARRIED], check=True)

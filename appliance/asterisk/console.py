@@ -82,7 +82,8 @@ class Console:
         deadline = time.monotonic() + within_s
         while True:
             try:
-                if "fully booted" in self.ask("core waitfullybooted"):
+                # Asterisk says that it is booted before its last commands are there.
+                if "fully booted" in self.ask("core waitfullybooted") and self.running():
                     return
             except ConsoleError:
                 if time.monotonic() > deadline:
