@@ -111,6 +111,22 @@ class SipAgent:
             answer = self._exchange(method, uri, with_proof, from_, to, body, call_id, within_s)
         return answer
 
+    def start(
+        self,
+        method: str,
+        uri: str,
+        headers: tuple[str, ...] = (),
+        *,
+        from_: str | None = None,
+        body: str = "",
+    ) -> None:
+        """Send a request with an answer to the challenge, and do not wait for its outcome."""
+        call_id = secrets.token_hex(8)
+        challenge = self._exchange(method, uri, headers, from_, None, body, call_id, SOON_S)
+        assert challenge.status in (401, 407), challenge.start_line
+        with_proof = (*headers, self._authorization(challenge, method, uri))
+        self.send(self.build(method, uri, with_proof, from_=from_, body=body, call_id=call_id))
+
     def invite(self, number: str, **options: object) -> Message:
         """INVITE `number` with an offer of G.711 A-law; the final response."""
         headers = ("Content-Type: application/sdp",)
