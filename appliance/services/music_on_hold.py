@@ -1,8 +1,9 @@
 """Music on hold: what callers hear while they wait.
 
 The class `default` always exists: Debian's free music, or one of the company's own
-classes when it is chosen. An own class is a folder below Asterisk's `moh` folder, named by
-its id; whoever puts music there converts it first.
+classes when it is chosen. The pieces of an own class lie in a folder named by its id below
+Asterisk's `moh` folder; whoever puts music there converts it first, to all rates that
+calls use, so that nothing is converted while it plays.
 """
 
 from __future__ import annotations
@@ -28,10 +29,12 @@ DEBIANS_FOLDER = Path("moh")
 
 @dataclass(frozen=True, slots=True)
 class MusicOnHoldClass:
-    """A collection of music; `order` says in which order its pieces play."""
+    """A collection of music. `pieces` are file names without their endings; a class
+    without any plays the default. `order` says in which order they play."""
 
     id: ObjectId
     name: Label
+    pieces: tuple[ObjectId, ...] = ()
     order: Literal["random", "by_name"] = "random"
 
 
@@ -59,6 +62,8 @@ def check(state: State, references: References) -> Iterator[Fault]:
     if state.default_class is not None:
         where = "music_on_hold/default_class"
         yield from references.missing(where, "music_on_hold_class", state.default_class)
+        if any(each.id == state.default_class and not each.pieces for each in state.classes):
+            yield Fault(where, "has no music yet")
 
 
 def folder(layout: Layout, id: str) -> Path:
@@ -71,22 +76,20 @@ class _Row:
     """One section of musiconhold.conf."""
 
     name: str
-    folder: Path
+    pieces: tuple[Path, ...]
     sort: str
 
 
 def _rows(state: State, layout: Layout) -> Iterator[_Row]:
-    own = {each.id: _row(each, layout) for each in state.classes}
+    own = {each.id: _row(each, layout) for each in state.classes if each.pieces}
     chosen = own.get(state.default_class) if state.default_class else None
-    if chosen:
-        yield _Row(DEFAULT, chosen.folder, chosen.sort)
-    else:
-        yield _Row(DEFAULT, DEBIANS_FOLDER, "random")
+    yield _Row(DEFAULT, chosen.pieces, chosen.sort) if chosen else _Row(DEFAULT, (), "random")
     yield from own.values()
 
 
 def _row(each: MusicOnHoldClass, layout: Layout) -> _Row:
-    return _Row(each.id, folder(layout, each.id), "alpha" if each.order == "by_name" else "random")
+    pieces = tuple(folder(layout, each.id) / piece for piece in each.pieces)
+    return _Row(each.id, pieces, "alpha" if each.order == "by_name" else "random")
 
 
 def files(state: State, _references: References, machine: Machine) -> Iterator[File]:
@@ -94,7 +97,9 @@ def files(state: State, _references: References, machine: Machine) -> Iterator[F
     rows = list(_rows(state, machine.layout))
     yield File(
         "etc/asterisk/musiconhold.conf",
-        render_asterisk("music_on_hold", "musiconhold.conf", classes=rows),
+        render_asterisk(
+            "music_on_hold", "musiconhold.conf", classes=rows, debians_folder=DEBIANS_FOLDER
+        ),
         reload=("musiconhold",),
         group="asterisk",
     )
@@ -102,6 +107,6 @@ def files(state: State, _references: References, machine: Machine) -> Iterator[F
 
 def probes(state: State, _references: References) -> Iterator[Probe]:
     """Ask for each class."""
-    for name in (DEFAULT, *(each.id for each in state.classes)):
+    for name in (DEFAULT, *(each.id for each in state.classes if each.pieces)):
         where = "music_on_hold" if name == DEFAULT else f"music_on_hold/{name}"
         yield Probe(where, "moh show classes", (f"Class: {name} ",))

@@ -95,10 +95,12 @@ def test_an_unknown_number_is_said_to_be_unknown(desks):
     assert call.expect_ended(15).split()[0] in {"404", "403", "603"}
 
 
+@pytest.mark.row("P13")
 def test_a_held_caller_hears_music(desks):
     anna, elena = desks.phone("201"), desks.phone("205")
     call = elena.call("201")
     held = anna.answer()
+    call.hears(anna)
     held.hold()
     call.hears_music()
     held.resume()

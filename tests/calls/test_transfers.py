@@ -15,6 +15,9 @@ pytestmark = pytest.mark.row("P1")
 
 SOUND_WITHIN_S = 0.5
 """From the answer to sound both ways."""
+BUSY_HZ = 425
+"""ITU-T E.180 supplement 2, Italy."""
+
 HEARD_IN_S = 0.4
 """What hearing itself costs: three windows of measurement and the jitter buffers of the
 telephones, as an untransferred call shows it."""
@@ -31,12 +34,13 @@ def three(desks):
 
 
 @pytest.fixture
-def talking(three):
+def talking(desks, three):
     """201 and 202 talk; the two legs."""
     anna, niccolo, _chiara = three
     call = anna.call("202")
     leg = niccolo.answer()
     call.hears(niccolo)
+    desks.phones.listen_for(BUSY_HZ)
     return call, leg
 
 
@@ -69,7 +73,7 @@ def test_blind_by_refer_to_somebody_busy_is_told_to_both(three, talking):
     chiara.expect_ringing().reject()
     assert "486" in outcome(4)
     leg.hang_up()
-    call.hears_music()  # the busy tone
+    call.hears(BUSY_HZ)
     call.expect_ended(15)
 
 
@@ -132,6 +136,41 @@ def test_blind_by_code_to_somebody_who_answers(three, talking):
     ringing.answer()
     expect_connected(call, anna, chiara, ringing.moments["established"])
     leg.expect_ended()
+
+
+def test_blind_by_code_to_somebody_busy_ends_with_the_busy_tone(three, talking):
+    _anna, _niccolo, chiara = three
+    call, leg = talking
+    leg.press("##")
+    call.hears_music()
+    leg.press("203")
+    chiara.expect_ringing(8).reject()
+    leg.expect_ended()
+    call.hears(BUSY_HZ)
+    call.expect_ended(15)
+
+
+def test_blind_by_code_to_somebody_who_does_not_answer_ends_with_an_announcement(three, talking):
+    _anna, _niccolo, chiara = three
+    call, leg = talking
+    leg.press("##")
+    call.hears_music()
+    leg.press("203")
+    chiara.expect_ringing(8).expect_ended(8)
+    leg.expect_ended()
+    call.hears_music()
+    call.expect_ended(20)
+
+
+def test_attended_by_code_to_somebody_who_does_not_answer_returns_to_the_caller(three, talking):
+    anna, niccolo, chiara = three
+    call, leg = talking
+    leg.press("*2")
+    call.hears_music()
+    leg.press("203")
+    chiara.expect_ringing(8).expect_ended(8)
+    call.hears(niccolo, 12)
+    leg.hears(anna)
 
 
 def test_attended_by_code_to_somebody_who_answers(three, talking):

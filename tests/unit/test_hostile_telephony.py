@@ -12,6 +12,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from appliance.asterisk.voicemail_texts import TEXTS
 from appliance.services import registry
 from appliance.state.faults import StateError
 from appliance.state.machine import Machine
@@ -144,6 +145,12 @@ def test_a_name_makes_no_field_of_a_voicemail_box(name):
         assert not set(shown_name) & set('"<>\\${}|')
 
 
+@pytest.mark.parametrize("language", sorted(TEXTS))
+def test_the_texts_of_mails_hold_no_sign_with_a_meaning_in_voicemail_conf(language):
+    text = TEXTS[language]
+    assert not set(text.subject + text.body) & set("|;\n")
+
+
 @settings(max_examples=150, deadline=None)
 @given(local=texts)
 def test_an_address_for_voicemail_is_refused_or_stays_what_it_is(local):
@@ -173,6 +180,12 @@ def test_an_address_for_voicemail_is_refused_or_stays_what_it_is(local):
         ("music_on_hold", {"classes": [{"id": "../etc", "name": "x"}]}, None),
         ("music_on_hold", {"classes": [{"id": "default", "name": "x"}]}, "music_on_hold/default"),
         ("music_on_hold", {"default_class": "none"}, "music_on_hold/default_class"),
+        (
+            "music_on_hold",
+            {"default_class": "w", "classes": [{"id": "w", "name": "x"}]},
+            "music_on_hold/default_class",
+        ),
+        ("music_on_hold", {"classes": [{"id": "w", "name": "x", "pieces": ["a/../b"]}]}, None),
     ],
 )
 def test_a_value_that_cannot_be_is_refused_by_its_place(service, data, where):
