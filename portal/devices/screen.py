@@ -15,12 +15,12 @@ from portal.core import draft
 from portal.core.draft import Edit
 from portal.core.forms import Choice, Hidden, NamedNumber, Number, RowForm, Rows, StateForm, Text
 from portal.core.i18n import _ as gettext
-from portal.core.i18n import _l
+from portal.core.i18n import _l, translated
 from portal.core.screens import Column, Part, Record, Screen, choices
 from portal.core.shapes import Place
 from portal.devices.keys import KeyForm
 from portal.extensions.numbers import extension_with, number_of, some_extensions
-from provisioning import catalogue, enrolment
+from provisioning import catalogue, enrolment, phones, render
 
 TRANSPORTS = (
     ("udp", "UDP"),
@@ -90,6 +90,7 @@ class Devices(Screen):
     icon = "device-landline-phone"
     bulk = ("site", "transport")
     match = ("mac",)
+    edit_template = "devices/edit.html"
 
     def with_ids(
         self,
@@ -120,6 +121,16 @@ class Devices(Screen):
         if draft.find(place) is None:
             made.add(device.site)
             yield Edit(place, enrolment.new_site(device.site))
+
+    def problems(self, record: Record) -> list[str]:
+        """What of the wishes does not fit this telephone, e.g. keys beyond its last one."""
+        device: Device = record.objects[""]
+        if not enrolment.served(device) or draft.faults():
+            return []
+        estate = phones.Estate(draft.state())
+        # Problems do not depend on the address that phones are given.
+        wished = phones.phone_of(estate, device, phones.Door("localhost"))
+        return [translated(each.text, dict(each.values)) for each in render.problems(wished)]
 
     def wanted_id(self, part: str, held: Any) -> str:
         """Devices are named after what stands on their label."""

@@ -108,6 +108,14 @@ def test_a_key_that_cannot_be_is_said_at_its_field(bare, manager):
     assert device(bare, "001565aabbcc") is None
 
 
+@pytest.mark.row("K4")
+def test_a_key_that_does_not_fit_is_said_before_anything_is_applied(bare, manager):
+    beyond = {"keys-0-position": "28", "keys-0-kind": "speed_dial", "keys-0-number": "118"}
+    sent(manager, "/devices/new", **PHONE, **beyond, **{"keys-0-line": "1"})
+    text = manager.get("/devices/001565aabbcc").get_data(as_text=True)
+    assert "il tasto 28 supera i 27 di Yealink SIP-T54W" in text
+
+
 def test_passwords_are_on_no_page(bare, manager):
     sent(manager, "/devices/new", **PHONE, web_password="Own-Password1")
     made = device(bare, "001565aabbcc")
