@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import threading
 from collections import OrderedDict
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -21,6 +22,7 @@ from appliance.state.machine import Machine
 from appliance.state.references import References
 from appliance.state.system_state import SystemState, encode_system
 from appliance.verify.probes import Probe
+from appliance.verify.readback import Question, question_of
 
 REMEMBERED = 4
 """States kept at a time: the one in force, and what a few editors are looking at."""
@@ -54,6 +56,11 @@ class Candidate:
     @cached_property
     def probes(self) -> tuple[Probe, ...]:
         return registry.probes(self.state, self.references)
+
+    @cached_property
+    def asked(self) -> Mapping[Question, Probe]:
+        """The probes by what they ask about, how, and what must be answered."""
+        return {question_of(probe): probe for probe in self.probes}
 
     @cached_property
     def secrets(self) -> frozenset[str]:

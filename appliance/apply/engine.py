@@ -69,6 +69,7 @@ class Engine:
         self._stage = Stage(machine, self.store, shadow, self.console)
         self._switch = Switch(self._stage, self.store, self._running, clock)
         self._clock = clock
+        self._untidy = True
         self._bench = threading.RLock()
         self._lock = threading.RLock()
 
@@ -163,7 +164,7 @@ class Engine:
                 number = self._adopt(new, author, reason, "trial")
                 trial = self._trial(number, base, confirm_within_s)
                 self._switch.make(trial, new, touched, course, proof)
-                self.store.prune(KEPT_REVISIONS)
+                self._untidy = True
             return number
 
     def confirm(self, number: int) -> None:
@@ -177,9 +178,13 @@ class Engine:
             return self._switch.undo(why)
 
     def tick(self) -> None:
-        """Do what is due by time. Called about twice a second."""
+        """Do what is due by time, and what an apply has left for a quiet moment. Called about
+        twice a second."""
         with self._lock:
             self._switch.tick()
+            if self._untidy:
+                self.store.prune(KEPT_REVISIONS)
+                self._untidy = False
 
     def return_to(
         self,

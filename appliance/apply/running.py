@@ -10,8 +10,7 @@ from appliance.asterisk.reloads import RESTART, in_order, signalled
 from appliance.state.machine import Layout
 from appliance.system.signals import ask_to_reload
 from appliance.verify import readback
-from appliance.verify.probes import Probe
-from appliance.verify.readback import Mismatch
+from appliance.verify.readback import Delta, Mismatch
 
 STARTS_WITHIN_S = 30.0
 """How long Asterisk may take to be ready, by itself or when its supervisor starts it."""
@@ -58,11 +57,9 @@ class Running:
             if process := signalled(command):
                 ask_to_reload(self.layout, process)
 
-    def read_back(self, before: Sequence[Probe], after: Sequence[Probe]) -> ReadBack:
-        """Ask for everything that `after` has and `before` had not, and that what went is
-        gone; ConsoleError when Asterisk does not answer."""
-        there = readback.new_or_changed(before, after)
-        gone = readback.removed(before, after)
-        wrong = readback.compare(self.console, there)
-        wrong += readback.lingering(self.console, gone)
-        return ReadBack(len(there) + len(gone), wrong)
+    def read_back(self, delta: Delta) -> ReadBack:
+        """Ask for everything that is new or changed, and that what went is gone;
+        ConsoleError when Asterisk does not answer."""
+        wrong = readback.compare(self.console, delta.there)
+        wrong += readback.lingering(self.console, delta.gone)
+        return ReadBack(len(delta.there) + len(delta.gone), wrong)

@@ -16,7 +16,7 @@ from appliance.services import registry
 from appliance.state.changes import changes
 from appliance.state.faults import Fault
 from appliance.state.machine import Machine
-from appliance.verify import readback
+from appliance.verify.readback import Delta
 from appliance.verify.shadow import Proof, Shadow, ShadowFailed
 
 SPARE_BYTES = 32 * 1024 * 1024
@@ -36,6 +36,7 @@ class Stage:
         self._shadow = shadow
         self._console = console
         self._in_force: tuple[int, Candidate] | None = None
+        self._delta: tuple[tuple[int, str], Delta] | None = None
         self._proofs: dict[tuple[int, str], Proof] = {}
 
     def in_force(self) -> Candidate:
@@ -108,15 +109,21 @@ class Stage:
         key = (self._store.current(), new.files.digest)
         if key not in self._proofs:
             course.step("proving")
-            changed = readback.new_or_changed(self.in_force().probes, new.probes)
             root = self._store.candidate / "root"
             try:
-                proof = self._shadow.prove(root, new.probes, changed)
+                proof = self._shadow.prove(root, new.probes, self.delta(new).there)
             except ShadowFailed as error:
                 said = masker_for(new).masked(str(error))
                 raise NotProved([Fault("", "%(said)s", {"said": said})]) from error
             self._proofs = {key: _masked(proof, new)}
         return self._proofs[key]
+
+    def delta(self, new: Candidate) -> Delta:
+        """What must be asked once a candidate has followed the state in force."""
+        key = (self._store.current(), new.id)
+        if self._delta is None or self._delta[0] != key:
+            self._delta = (key, Delta.between(self.in_force().asked, new.asked))
+        return self._delta[1]
 
     def require_proof(self, new: Candidate, course: Course) -> Proof:
         """As `prove`; NotProved when something is wrong."""

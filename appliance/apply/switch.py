@@ -23,6 +23,7 @@ from appliance.apply.trial import Trial, TrialRecord
 from appliance.asterisk.console import ConsoleError
 from appliance.asterisk.reloads import in_order
 from appliance.state.faults import StateError
+from appliance.verify.readback import Delta
 from appliance.verify.shadow import Proof
 
 log = logging.getLogger("engine.switch")
@@ -99,7 +100,7 @@ class Switch:
 
         `trial.until` says whether it then waits for a confirmation.
         """
-        before = self._stage.in_force()
+        before, delta = self._stage.in_force(), self._stage.delta(new)
         course.step("switching")
         self._record.write(Trial(trial.number, trial.former, "switching"))
         self._store.put_in_force(trial.number)
@@ -108,7 +109,7 @@ class Switch:
             course.step("reloading")
             self._running.follow(asked)
             course.step("verifying")
-            found = self._running.read_back(before.probes, new.probes)
+            found = self._running.read_back(delta)
             if found.wrong:
                 raise Undone(masker_for(before, new).masked(str(found)))
             self._store.write_report(trial.number, _report(proof, asked, found, course))
@@ -160,7 +161,7 @@ class Switch:
         except (StateError, LookupError) as error:
             log.error("revision %d cannot be read back: %s", trial.former, type(error).__name__)
             return
-        found = self._running.read_back(left.probes, entered.probes)
+        found = self._running.read_back(Delta.between(left.asked, entered.asked))
         if found.wrong:
             said = masker_for(left, entered).masked(str(found))
             log.error("Asterisk differs from revision %d: %s", trial.former, said)

@@ -5,9 +5,10 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class File:
     """One generated file.
 
@@ -21,12 +22,12 @@ class File:
     group: str = "root"
     mode: int = 0o640
 
-    @property
+    @cached_property
     def sha256(self) -> str:
         return hashlib.sha256(self.content).hexdigest()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class FileSet:
     """All generated files of one revision, by path in sorted order."""
 
@@ -51,7 +52,7 @@ class FileSet:
     def get(self, path: str) -> File | None:
         return self.files.get(path)
 
-    @property
+    @cached_property
     def digest(self) -> str:
         """One hash over paths, contents, groups and modes: equal sets, equal digests."""
         total = hashlib.sha256()

@@ -288,7 +288,13 @@ def probes(state: State, references: References) -> Iterator[Probe]:
         yield Probe(
             where,
             f"pjsip show endpoint {each.name}",
-            (f"context : {names.FROM_PHONE}", f"aors : {each.name}", f"auth : {each.name}"),
+            (
+                f"context : {names.FROM_PHONE}",
+                f"aors : {each.name}",
+                f"auth : {each.name}",
+                f"PHONE_SITE : {each.device.site}",
+                f"webrtc : {'yes' if each.device.transport == 'wss' else 'no'}",
+            ),
             absent=NO_SUCH_OBJECT,
         )
         yield Probe(
@@ -297,9 +303,11 @@ def probes(state: State, references: References) -> Iterator[Probe]:
             (f"mailboxes : {names.mailbox(each.number)}",),
             absent=NO_SUCH_OBJECT,
         )
+        digests = dict(names.password_digests(each.name, each.line.secret.reveal()))
         yield Probe(
             where,
             f"pjsip show auth {each.name}",
-            (f"username : {each.name}",),
+            (f"username : {each.name}", f"MD5:{digests['MD5']}"),
             absent=NO_SUCH_OBJECT,
+            meaning="its password",
         )

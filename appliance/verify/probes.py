@@ -19,18 +19,20 @@ class Probe:
     `where` is the portal object that is to blame when the answer is wrong, e.g.
     `devices/reception`. Blanks in answers are folded, so `holds` can be written as
     `context : from-phone`. `absent` is what the answer holds once the object is gone.
+    `meaning` says what is wrong when the answer is, for answers that nobody should read.
     """
 
     where: str
     command: str
     holds: tuple[str, ...]
     absent: str = ""
+    meaning: str = ""
 
     def mismatch(self, answer: str) -> str:
         """What is missing in the answer, or "" when everything is there."""
         text = folded(answer)
         missing = [part for part in self.holds if folded(part) not in text]
-        return ", ".join(missing)
+        return (self.meaning if missing else "") or ", ".join(missing)
 
     def still_there(self, answer: str) -> bool:
         """Whether an object that was removed still answers."""

@@ -6,11 +6,11 @@ a cut file drops objects), so nothing counts as applied before it was read back.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from appliance.asterisk.console import Console
-from appliance.verify.probes import Probe, folded
+from appliance.verify.probes import Probe
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +20,6 @@ class Mismatch:
     where: str
     command: str
     missing: str
-    answer: str
 
     def __str__(self) -> str:
         return f"{self.where}: “{self.command}” does not show {self.missing}"
@@ -29,7 +28,7 @@ class Mismatch:
 def compare(console: Console, probes: Sequence[Probe]) -> tuple[Mismatch, ...]:
     """Ask every probe; the answers that differ from what they must hold."""
     return tuple(
-        _mismatch(probe, missing, answer)
+        Mismatch(probe.where, probe.command, missing)
         for probe, answer in _answers(console, probes)
         if (missing := probe.mismatch(answer))
     )
@@ -38,8 +37,8 @@ def compare(console: Console, probes: Sequence[Probe]) -> tuple[Mismatch, ...]:
 def lingering(console: Console, probes: Sequence[Probe]) -> tuple[Mismatch, ...]:
     """Ask for objects that were removed; those that still answer."""
     return tuple(
-        _mismatch(probe, "that it is gone", answer)
-        for probe, answer in _answers(console, [probe for probe in probes if probe.absent])
+        Mismatch(probe.where, probe.command, "that it is gone")
+        for probe, answer in _answers(console, probes)
         if probe.still_there(answer)
     )
 
@@ -50,20 +49,30 @@ def _answers(console: Console, probes: Sequence[Probe]) -> Iterator[tuple[Probe,
     return zip(probes, console.ask_all(probe.command for probe in probes), strict=True)
 
 
-def _mismatch(probe: Probe, missing: str, answer: str) -> Mismatch:
-    return Mismatch(probe.where, probe.command, missing, folded(answer)[:500])
+Question = tuple[str, str, tuple[str, ...]]
 
 
-def new_or_changed(before: Iterable[Probe], after: Iterable[Probe]) -> list[Probe]:
-    """The probes of `after` that `before` did not have in the same form."""
-    known = set(before)
-    return [probe for probe in after if probe not in known]
+def question_of(probe: Probe) -> Question:
+    """What tells one probe from another: object, command and the wanted answer."""
+    return probe.where, probe.command, probe.holds
 
 
-def removed(before: Iterable[Probe], after: Iterable[Probe]) -> list[Probe]:
-    """The probes of `before` whose object `after` no longer has."""
-    kept = {probe.command for probe in after}
-    return [probe for probe in before if probe.command not in kept]
+@dataclass(frozen=True, slots=True)
+class Delta:
+    """What must be asked after one state has followed another: `there` are the questions
+    that are new or have a new answer, `gone` those whose object must not answer any more."""
+
+    there: tuple[Probe, ...]
+    gone: tuple[Probe, ...]
+
+    @classmethod
+    def between(cls, before: Mapping[Question, Probe], after: Mapping[Question, Probe]) -> Delta:
+        """The difference between the probes of two states."""
+        kept = {command for _where, command, _holds in after}
+        return cls(
+            tuple(probe for question, probe in after.items() if question not in before),
+            tuple(p for p in before.values() if p.absent and p.command not in kept),
+        )
 
 
 def sample(probes: Sequence[Probe], at_most: int) -> Sequence[Probe]:
