@@ -46,7 +46,7 @@ def run(place: Place, environment: Mapping[str, str]) -> None:
         _say("The system runs already; `make stop` ends it.")
         chosen = settings(place.settings, {})
     else:
-        _start(place, chosen)
+        _start(place, chosen, environment.get("FIRST_STATE", ""))
     _wait_until_ready(place)
     _tell_address(place, chosen)
 
@@ -80,7 +80,7 @@ def show(place: Place) -> bool:
     return all(entry.phase == "ready" for entry in board.values())
 
 
-def _start(place: Place, chosen: Settings) -> None:
+def _start(place: Place, chosen: Settings, first_state: str) -> None:
     unreadable = place.unreadable()
     if unreadable:
         raise CannotRun(
@@ -95,20 +95,21 @@ def _start(place: Place, chosen: Settings) -> None:
     root = asterisk_root()
     keep(place.settings, chosen)
     write_facts(place.layout, facts(chosen))
-    _leave_first_state(place, chosen)
+    _leave_first_state(place, chosen, first_state)
     place.status.unlink(missing_ok=True)
     place.logs.mkdir(mode=0o755, exist_ok=True)
     _begin_supervisor(place, root, demo=bool(chosen.demo))
 
 
-def _leave_first_state(place: Place, chosen: Settings) -> None:
-    """What the first revision will be: SIP's ports, and the sample company where wanted.
+def _leave_first_state(place: Place, chosen: Settings, file: str) -> None:
+    """What the first revision will be: a state that the owner has, the sample company, or
+    nothing, with SIP's ports as set.
 
     Later runs leave it alone: from then on the configuration is the owner's.
     """
     if place.layout.current.exists():
         return
-    state = company() if chosen.demo else registry.empty_state()
+    state = company(Path(file)) if file else company() if chosen.demo else registry.empty_state()
     core = dataclasses.replace(
         state["asterisk_core"], sip_port=chosen.sip_port, sip_tls_port=chosen.sip_tls_port
     )

@@ -20,9 +20,11 @@ NEW = "@secret"
 
 
 def company(file: Path = FILE) -> SystemState:
-    """The sample company as a state; StateError if the example does not fit the services."""
-    services = _with_secrets(json.loads(file.read_text()))
-    return registry.decode({"schema_version": SCHEMA_VERSION, "services": services})
+    """A company from a file of services, the sample one by default; StateError if it does
+    not fit. A file with a whole state (`schema_version`, `services`) does as well."""
+    data = _with_secrets(json.loads(file.read_text()))
+    whole = data if "services" in data else {"schema_version": SCHEMA_VERSION, "services": data}
+    return registry.decode(whole)
 
 
 def _with_secrets(value: Any) -> Any:
