@@ -61,6 +61,7 @@ setup(
         "appliance.disk",
         "appliance.firstboot",
         "appliance.installer",
+        "appliance.lint",
         "appliance.policy",
         "appliance.render",
         "appliance.services",

@@ -15,9 +15,11 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from appliance.apply.masking import Masker
+from appliance.lint import blocking
 from appliance.render.fileset import FileSet
 from appliance.services import registry
 from appliance.state.codec import canonical_json, secrets_in
+from appliance.state.faults import StateError
 from appliance.state.machine import Machine
 from appliance.state.references import References
 from appliance.state.system_state import SystemState, encode_system
@@ -51,7 +53,11 @@ class Candidate:
 
     @cached_property
     def files(self) -> FileSet:
-        return registry.files(self.state, self.machine, self.references)
+        files = registry.files(self.state, self.machine, self.references)
+        stopped = blocking(self.state, self.references)
+        if stopped:
+            raise StateError(finding.fault for finding in stopped)
+        return files
 
     @cached_property
     def probes(self) -> tuple[Probe, ...]:

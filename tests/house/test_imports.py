@@ -27,6 +27,7 @@ MAY_USE = {
         "provisioning",
         "appliance.state",
         "appliance.services",
+        "appliance.lint",
         "appliance.apply.client",
     ),
     "provisioning": (

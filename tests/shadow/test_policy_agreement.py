@@ -9,6 +9,7 @@ from __future__ import annotations
 import datetime
 import random
 import zoneinfo
+from dataclasses import replace
 
 import pytest
 
@@ -21,6 +22,9 @@ from appliance.services.dids import DidRange
 from appliance.services.dids import State as Dids
 from appliance.services.inbound_routes import InboundRoute
 from appliance.services.inbound_routes import State as InboundRoutes
+from appliance.services.outbound_routes import State as Routes
+from appliance.services.trunks import State as Trunks
+from appliance.state.faults import StateError
 from appliance.state.references import Destination
 from tests.support.oracle import InboundCase, OutboundCase, ask_inbound, ask_outbound
 from tests.support.policies import PEOPLE, SITES, policy_company
@@ -145,3 +149,11 @@ def inbound_company():
                      last="+390522123777"),
     )  # fmt: skip
     return policy_company(dids=Dids(ranges), inbound_routes=InboundRoutes(routes))
+
+
+@pytest.mark.row("P17")
+def test_a_state_in_which_a_class_cannot_reach_emergency_is_not_applied(pbx):
+    company = policy_company()
+    off = tuple(replace(trunk, enabled=False) for trunk in company["trunks"].trunks)
+    with pytest.raises(StateError, match="cannot reach 112 over any line"):
+        pbx.apply(company.replaced(trunks=Trunks(off), outbound_routes=Routes()))
