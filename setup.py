@@ -99,6 +99,7 @@ setup(
     ],
     package_data={
         "appliance.policy": ["countries/*.toml"],
+        "appliance.services": ["trunk_shapes.toml"],
         "portal": [
             "static/*",
             "static/vendor/*/*",
