@@ -40,9 +40,9 @@ class Desks:
         """A registered telephone of this number."""
         return self.phones.add(f"{number}-{slot}", secret(number, slot), **options)
 
-    def agent(self, number: str, slot: int = 1, **options: object) -> SipAgent:
+    def agent(self, number: str, slot: int = 1, address: str = "", **options: object) -> SipAgent:
         """A bare agent with this number's account, inside the system's own network."""
-        address = f"10.99.1.{next(_AGENTS) % 250 + 1}"
+        address = address or f"10.99.1.{next(_AGENTS) % 250 + 1}"
         options = {"password": secret(number, slot), **options}
         inside = self.pbx.network.entered()
         server = (self.pbx.address, 5060)

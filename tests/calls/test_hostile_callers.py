@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import pytest
 
+from appliance.services.dids import DidRange
+from appliance.services.dids import State as Dids
 from appliance.services.ring_groups import Member, RingGroup
 from appliance.services.ring_groups import State as RingGroups
+from appliance.services.trunks import State as Trunks
+from appliance.services.trunks import Trunk
 from appliance.services.users import State as Users
 from appliance.services.users import User
+from appliance.state.references import Destination
 from tests.calls.company import company, name
 
+CARRIER = "10.99.7.1"
 NASTY_NAME = "O'Neil; ${EXTEN},1 & $[1+1] #include"
 
 
@@ -22,11 +28,44 @@ def running_company(pbx):
         ring_groups=RingGroups(
             (RingGroup("g", "300", "G; ${X}", (Member("202"),), caller_prefix="${Y},&;"),)
         ),
+        trunks=Trunks((Trunk("c", "Carrier", "address", CARRIER, 5070, number="+390599000000"),)),
+        dids=Dids(
+            (
+                DidRange(
+                    "few",
+                    "c",
+                    "+390599000000",
+                    "+390599000009",
+                    otherwise=Destination("extension", "202"),
+                ),
+            )
+        ),
     )
     people = tuple(
         User("203", "", NASTY_NAME) if each.id == "203" else each for each in state["users"].users
     )
     pbx.apply(state.replaced(users=Users(people)))
+
+
+def test_a_carrier_cannot_transfer_our_telephones(desks):
+    """A REFER from outside would let a carrier place calls at our cost."""
+    niccolo = desks.phone("202")
+    carrier = desks.agent("carrier", address=CARRIER)
+    call, offer = {"call_id": "from-carrier"}, ("Content-Type: application/sdp",)
+    did = f"sip:+390599000002@{carrier.server[0]}"
+    own = f"<sip:+393381234567@{CARRIER}>"
+    carrier.send(carrier.build("INVITE", did, offer, from_=own, body=carrier.offer(), **call))
+    leg = niccolo.answer()
+    taken = carrier.expect(lambda message: message.status == 200)
+    there = {**call, "from_": own, "to": taken.header("to")}
+    target = taken.header("contact").strip("<>")
+    carrier.send(carrier.build("ACK", target, cseq=1, **there))
+    refer_to = (f"Refer-To: <sip:203@{carrier.server[0]}>",)
+    carrier.send(carrier.build("REFER", target, refer_to, cseq=2, **there))
+    refused = carrier.expect(lambda message: message.method == "REFER" and message.status)
+    assert refused.status >= 400
+    assert leg.state == "established"
+    leg.hang_up()
 
 
 def channels(pbx):
