@@ -48,20 +48,30 @@ def state(**box):
     ).replaced(users=users)
 
 
+class Relay:
+    """The mail relay beside Asterisk."""
+
+    def __init__(self, pbx):
+        self._command = pbx.runtime.mail_relay(
+            [pbx.machine.layout.prefix], network=pbx.network.name
+        )
+        self.start()
+
+    def start(self):
+        command = ["setpriv", "--pdeathsig", "KILL", *self._command]
+        self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL)
+
+    def kill(self):
+        self._process.kill()
+        self._process.wait()
+
+
 @pytest.fixture(scope="module", autouse=True)
 def relay(pbx):
-    """The mail relay beside Asterisk, and no message from an earlier test."""
     pbx.apply(state())
-    process = start_relay(pbx)
-    yield process
-    process.kill()
-    process.wait()
-
-
-def start_relay(pbx):
-    layout = pbx.machine.layout
-    command = pbx.runtime.mail_relay([layout.prefix], network=pbx.network.name)
-    return subprocess.Popen(["setpriv", "--pdeathsig", "KILL", *command], stdin=subprocess.DEVNULL)
+    running = Relay(pbx)
+    yield running
+    running.kill()
 
 
 @pytest.fixture
@@ -147,16 +157,11 @@ def test_mail_waits_while_the_server_is_down_even_over_a_restart_of_the_relay(de
     leave_message(desks, anna)
     desks.phones.until(lambda: mail_relay.queue(layout).waiting == 1, 10, "the mail to wait")
     relay.kill()
-    relay.wait()
     assert mail_relay.queue(layout).waiting == 1
     with SmtpSink(SINK, pbx.network.entered()) as sink:
-        second = start_relay(pbx)
-        try:
-            assert heard_in(sink.expect(within_s=10), anna.pitch)
-            desks.phones.until(lambda: mail_relay.queue(layout).waiting == 0, 5, "an empty queue")
-        finally:
-            second.kill()
-            second.wait()
+        relay.start()
+        assert heard_in(sink.expect(within_s=10), anna.pitch)
+        desks.phones.until(lambda: mail_relay.queue(layout).waiting == 0, 5, "an empty queue")
 
 
 def test_a_message_is_gone_after_the_mail_when_its_owner_wants_that(desks, pbx, sink):
