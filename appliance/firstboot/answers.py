@@ -83,9 +83,14 @@ def networks(text: str) -> tuple[str, ...]:
 
 
 def setup_code(text: str) -> str:
-    """A code of 12 to 64 visible signs of ASCII, the same on every keyboard."""
-    if not 12 <= len(text) <= 64 or not all("!" <= sign <= "~" for sign in text):
-        raise ValueError("12 to 64 signs without blanks are needed")
+    """A code of at most 64 visible signs of ASCII; only letters and digits count, 12 of them.
+
+    The portal compares nothing else, so that hyphens and case may be typed as one likes.
+    """
+    if len(text) > 64 or not all("!" <= sign <= "~" for sign in text):
+        raise ValueError("at most 64 signs without blanks")
+    if sum(sign.isalnum() for sign in text) < 12:
+        raise ValueError("12 letters and digits at least")
     return text
 
 

@@ -91,10 +91,11 @@ class Dialog:
         """The answers for the machine's first start."""
         self.title()
         text = self.text
-        password = "Password for the first access, 12 signs or more (empty: shown on the console)"  # noqa: S105
-        found = {
-            "setup_code": self._until(text(password), answers.setup_code, "At least 12 signs.")
-        }
+        code = text(
+            "Code for the first access, 12 letters and digits (empty: the console shows one)"
+        )
+        too_short = "At least 12 letters and digits."
+        found = {"setup_code": self._until(code, answers.setup_code, too_short)}
         wrong = "Not an address with prefix length, such as 192.168.1.10/24."
         question = text("Address with prefix length (empty: DHCP)")
         found["address"] = self._until(question, answers.address, wrong)

@@ -84,10 +84,10 @@ ITALIAN: Mapping[str, str] = MappingProxyType(
             "Digitare il nome del disco (%(disk)s) per proseguire"
         ),
         "Not confirmed, nothing was changed.": "Conferma mancante, nulla è stato modificato.",
-        "Password for the first access, 12 signs or more (empty: shown on the console)": (
-            "Codice per il primo accesso, almeno 12 caratteri (vuoto: mostrato sulla console)"
+        "Code for the first access, 12 letters and digits (empty: the console shows one)": (
+            "Codice per il primo accesso, almeno 12 lettere e cifre (vuoto: lo mostra la console)"
         ),
-        "At least 12 signs.": "Almeno 12 caratteri.",
+        "At least 12 letters and digits.": "Almeno 12 lettere e cifre.",
         "Not an address with prefix length, such as 192.168.1.10/24.": (
             "Non è un indirizzo con lunghezza del prefisso, per esempio 192.168.1.10/24."
         ),

@@ -88,6 +88,7 @@ def test_an_environment_that_could_unfold_is_refused(text):
         ("dns", "192.0.2.1 " * 5),
         ("telephones", "192.0.2.0/24 } ; add rule inet edge input accept"),
         ("setup_code", "short"),
+        ("setup_code", "------------"),
         ("setup_code", "twelve signs and a blank"),
         ("setup_code", "x" * 65),
     ],

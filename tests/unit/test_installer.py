@@ -157,7 +157,7 @@ def test_a_disk_that_is_too_small_is_refused_by_hand_too():
 def test_wrong_settings_are_asked_again():
     asked, screen = dialog("short", "correct-horse-battery", "192.0.2.1", "")
     assert asked.settings() == {"setup_code": "correct-horse-battery"}
-    assert "At least 12 signs." in screen.said
+    assert "At least 12 letters and digits." in screen.said
 
 
 def sfdisk(**changes):

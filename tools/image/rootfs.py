@@ -37,6 +37,7 @@ def build(settings: Settings) -> Path:
     roles.apply(settings, settings.root, collected)
     strip(settings.root)
     clamp_times(settings.root, settings.epoch)
+    settle_updates(settings.root, settings.epoch)
     return settings.root
 
 
@@ -87,6 +88,19 @@ def strip(root: Path) -> None:
             else:
                 found.unlink()
     (root / "etc/machine-id").write_text("")
+    (root / "etc/resolv.conf").symlink_to("../run/systemd/resolve/stub-resolv.conf")
+
+
+def settle_updates(root: Path, epoch: int) -> None:
+    """Tell systemd that /etc and /var are as new as /usr (systemd-update-done.service(8)).
+
+    Otherwise the first start would make the linker's cache and the accounts once more.
+    """
+    os.utime(root / "usr", (epoch, epoch))
+    for folder in ("etc", "var"):
+        mark = root / folder / ".updated"
+        mark.write_text(f"TIMESTAMP_NSEC={epoch * 10**9}\n")
+        os.utime(mark, (epoch, epoch))
 
 
 def clamp_times(root: Path, epoch: int) -> None:

@@ -1,0 +1,347 @@
+"""The images on emulated machines: started, asked from outside and inside, installed.
+
+Each machine is started once and asked many things, since a start in software emulation
+takes about a minute. Times compare only within one run: see the bare machine's beside them.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import ssl
+import subprocess
+import urllib.request
+
+import pytest
+
+from tests.image import bare, builds
+from tests.support.virtual_machine import disk_on, empty_disk, started
+
+CODE = "TEST-CODE-7KQM-2XWD"
+LAN = "10.0.2.0/24"
+"""Where forwarded ports seem to come from: QEMU's user network."""
+
+OUTSIDE = (
+    22,
+    25,
+    53,
+    80,
+    111,
+    443,
+    631,
+    1194,
+    3478,
+    5038,
+    5060,
+    5061,
+    5432,
+    8080,
+    8088,
+    8089,
+    9100,
+)
+BOOT_ID = "/proc/sys/kernel/random/boot_id"
+MEMORY_AT_REST_MB = 600
+STARTS_WITHIN = 1.5
+INSTALL_WITHIN_S = 240
+CHANGED_IN_ETC = {
+    *("machine-id", "hostname", "hosts", "centralino/machine.json", "ssh", "adjtime"),
+    *("nftables.d/10-telephones.nft", "systemd/network/10-address.network", "nullmailer"),
+}
+
+
+def https(machine, path="/health"):
+    """The status that the portal's address answers with; 0 when nothing answers."""
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    address = f"https://127.0.0.1:{machine.tcp[443]}{path}"
+    try:
+        with urllib.request.urlopen(address, timeout=10, context=context) as answer:
+            return answer.status
+    except urllib.error.HTTPError as error:
+        return error.code
+    except OSError:
+        return 0
+
+
+def ready(machine):
+    """Whether every process answers, as the machine's own console sees it."""
+    script = "import json; from appliance.system import slots;"
+    script += "print(json.dumps(slots.silent_processes()))"
+    status, said, _ = machine.attempt("/usr/lib/centralino/bin/python", "-c", script)
+    return status == 0 and json.loads(said) == []
+
+
+def identity(machine):
+    """Everything that must belong to one machine alone, as text that can be compared."""
+    own = [f"/etc/ssh/ssh_host_{kind}_key" for kind in ("ed25519", "ecdsa")]
+    keys = [f"/var/lib/centralino/certificates/{name}.key" for name in ("authority", "web")]
+    files = ["/etc/machine-id", *own, *keys]
+    secrets = machine.run("sh", "-c", "ls -d /var/lib/centralino/secrets/*").split()
+    return {file: machine.run("cat", file) for file in [*files, *secrets]}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("machines")
+
+
+@pytest.fixture(scope="module")
+def first(built, folder, figures):
+    """The first start of the qcow2 image with a seed disk, on KVM's devices and a BIOS."""
+    seed = built.seed(folder, host_name="pbx.example.com", telephones=LAN, setup_code=CODE)
+    disk = disk_on(built.output("qcow2"), folder, "first.qcow2")
+    hardware = builds.bios(cds=(seed,))
+    with started(folder / "first", disk, hardware, tcp=OUTSIDE, udp=(5060, 1194)) as machine:
+        age = machine.wait("SIP", machine.sip_answers)
+        figures.add("start", "first start until SIP answers", age, "s")
+        machine.wait("the portal", lambda: https(machine) == 200)
+        machine.wait("the agent", machine.agent_answers)
+        machine.wait("every process", lambda: ready(machine))
+        yield machine
+
+
+@pytest.mark.row("I3")
+@pytest.mark.row("K1")
+def test_a_new_machine_answers_telephones_and_browsers(first):
+    assert first.sip_answers()
+    assert https(first) == 200
+    assert first.run("hostname").strip() == "pbx.example.com"
+
+
+def test_nothing_has_failed_on_a_new_machine(first):
+    assert first.run("systemctl", "--failed", "--no-legend", "--plain") == ""
+    assert first.run("journalctl", "-b", "-p", "crit", "-q", "--no-pager", "-o", "cat") == ""
+
+
+@pytest.mark.row("S6")
+def test_from_outside_only_the_doors_are_open(first):
+    reached = {port for port in OUTSIDE if first.tcp_open(port)}
+    assert reached - {5060, 5061} == {80, 443}, "telephones are allowed from this network"
+
+
+@pytest.mark.row("S2")
+def test_the_code_of_the_seed_is_on_the_console_with_the_address(first):
+    first.wait(
+        "the console", lambda: CODE in first.serial() and "https://10.0.2.15/" in first.serial()
+    )
+    assert "▀" in first.serial()
+
+
+def test_a_machine_works_without_names_and_without_the_internet(first):
+    hosts = first.run("getent", "hosts", "pbx.example.com").split()
+    assert hosts[0].startswith(("127.", "10.0.2.", "fe", "::1"))
+    assert first.run("systemctl", "is-active", "systemd-resolved").strip() == "active"
+
+
+def test_the_machine_keeps_little_of_its_own_over_the_system(first):
+    command = "cd /data/system/etc && find . -type f -o -type l -o -type c"
+    changed = {line.removeprefix("./") for line in first.run("sh", "-c", command).split()}
+    unexpected = {
+        name for name in changed
+        if name not in CHANGED_IN_ETC and name.split("/")[0] not in CHANGED_IN_ETC
+    }  # fmt: skip
+    assert not unexpected
+
+
+def test_the_owners_partition_fills_the_disk(first):
+    said = first.run("df", "--block-size=1", "--output=size", "/data").split()[1]
+    assert int(said) > 30 * 2**30
+
+
+def test_memory_at_rest_leaves_room_on_a_small_machine(first, figures):
+    said = {
+        name: int(value) for name, value in
+        re.findall(r"^(\w+): +(\d+) kB", first.run("cat", "/proc/meminfo"), re.M)
+    }  # fmt: skip
+    used = (said["MemTotal"] - said["MemAvailable"]) / 1000
+    assert used <= figures.add("memory", "at rest", used, "MB", MEMORY_AT_REST_MB).limit
+
+
+def main_pid(machine, unit):
+    return machine.run("systemctl", "show", "-P", "MainPID", unit).strip()
+
+
+def test_a_process_that_hangs_is_restarted(first):
+    pid = main_pid(first, "centralino-provisioning")
+    first.run("kill", "-STOP", pid)
+    unit = "centralino-provisioning"
+    first.wait("a restart", lambda: main_pid(first, unit) not in (pid, "0"), 180)
+
+
+def test_asterisk_that_crashes_is_back_by_itself(first, figures):
+    pid, begin = main_pid(first, "asterisk"), first.age_s
+    first.run("kill", "-SEGV", pid)
+    first.wait("another Asterisk", lambda: main_pid(first, "asterisk") not in (pid, "0"), 60)
+    age = first.wait("SIP", first.sip_answers, 120)
+    figures.add("start", "Asterisk back after a crash", age - begin, "s")
+
+
+@pytest.mark.row("I3")
+def test_a_second_start_is_hardly_slower_than_debian_with_asterisk_alone(
+    first, built, folder, figures
+):
+    """Both from the same disk layout, on the same devices, one after the other."""
+    first.run("systemctl", "--no-block", "poweroff")
+    first.wait_until_off(120)
+    hardware = builds.bios()
+    with started(folder / "again", folder / "first.qcow2", hardware, udp=(5060,)) as machine:
+        ours = machine.wait("SIP", machine.sip_answers)
+    disk = disk_on(bare.build(built.settings), folder, "bare.qcow2")
+    with started(folder / "bare", disk, hardware, udp=(5060,)) as machine:
+        theirs = machine.wait("SIP of the bare machine", machine.sip_answers)
+    figures.add("start", "bare Debian with Asterisk until SIP answers", theirs, "s")
+    limit = theirs * STARTS_WITHIN
+    assert ours <= figures.add("start", "power-on until SIP answers", ours, "s", limit).limit
+
+
+ENVIRONMENT = """<?xml version="1.0" encoding="UTF-8"?>
+<Environment xmlns="http://schemas.dmtf.org/ovf/environment/1"
+             xmlns:oe="http://schemas.dmtf.org/ovf/environment/1">
+  <PropertySection>
+    <Property oe:key="host_name" oe:value="vm.example.com"/>
+    <Property oe:key="address" oe:value="10.0.2.77/24"/>
+    <Property oe:key="gateway" oe:value="10.0.2.2"/>
+    <Property oe:key="dns" oe:value="10.0.2.3"/>
+    <Property oe:key="telephones" oe:value="not a network; rm -rf /"/>
+    <Property oe:key="setup_code" oe:value="OVFC-ODE2-3456-789A"/>
+  </PropertySection>
+</Environment>
+"""
+
+
+@pytest.fixture(scope="module")
+def vmware(built, folder):
+    """The disk of the OVA on VMware's devices and a BIOS, with the properties on a CD."""
+    disc = built.disc(folder, "OVF ENV", {"ovf-env.xml": ENVIRONMENT})
+    disk = disk_on(built.output("vmdk"), folder, "vmware.qcow2")
+    hardware = builds.vmware_bios(cds=(disc,))
+    with started(folder / "vmware", disk, hardware, udp=(5060,)) as machine:
+        machine.wait("the agent", machine.agent_answers)
+        active = ("systemctl", "is-active", "--quiet", "asterisk")
+        machine.wait("Asterisk", lambda: machine.attempt(*active)[0] == 0)
+        yield machine
+
+
+@pytest.mark.row("I3")
+def test_properties_of_the_ova_are_obeyed_on_vmwares_devices(vmware):
+    assert vmware.run("hostname").strip() == "vm.example.com"
+    vmware.wait("the address", lambda: "10.0.2.77/24" in vmware.run("ip", "address"))
+    assert "default via 10.0.2.2" in vmware.run("ip", "route")
+    vmware.wait("the console", lambda: "OVFC-ODE2-3456-789A" in vmware.serial())
+    modules = vmware.run("cat", "/proc/modules")
+    assert {"vmxnet3", "vmw_pvscsi"} <= {line.split()[0] for line in modules.splitlines()}
+
+
+def test_a_hostile_property_is_named_and_left_out(vmware):
+    mark = json.loads(vmware.run("cat", "/var/lib/centralino/first-boot.json"))
+    assert len(mark["refused"]) == 1
+    assert mark["refused"][0].startswith("OVF disk: telephones")
+
+
+@pytest.mark.row("S6")
+def test_without_networks_of_telephones_sip_is_closed(vmware):
+    assert not vmware.sip_answers()
+
+
+@pytest.mark.row("S2")
+def test_two_machines_of_one_image_share_no_key_and_no_secret(vmware, installed):
+    one, other = identity(vmware), installed["identity"]
+    assert one.keys() == other.keys()
+    shared = [name for name in one if one[name] == other[name]]
+    assert not shared
+
+
+@pytest.fixture(scope="module")
+def installed(built, folder, figures):
+    """The medium, unattended, onto an empty disk under a BIOS; then started by signed UEFI."""
+    seed = built.seed(folder / "installer", install_disk="auto", host_name="installed.example.com",
+                      telephones=LAN)  # fmt: skip
+    disk = empty_disk(folder, 40, "installed.qcow2")
+    hardware = builds.vmware_bios(cds=(built.output("iso"), seed), cd_first=True)
+    with started(folder / "installing", disk, hardware, extra=("-no-reboot",)) as machine:
+        machine.wait_until_off(600)
+        seconds, screen = machine.age_s, machine.serial()
+    figures.add("install", "from power-on to the restart", seconds, "s", INSTALL_WITHIN_S)
+    hardware = builds.secure_boot()
+    with started(folder / "installed", disk, hardware, tcp=(443,), udp=(5060,)) as machine:
+        age = machine.wait("SIP", machine.sip_answers)
+        figures.add("start", "UEFI, signed: first start until SIP answers", age, "s")
+        machine.wait("the agent", machine.agent_answers)
+        machine.wait("every process", lambda: ready(machine))
+        yield {
+            "seconds": seconds,
+            "screen": screen,
+            "identity": identity(machine),
+            "kernel": machine.run("journalctl", "-k", "-b", "--no-pager", "-o", "cat"),
+            "host_name": machine.run("hostname").strip(),
+            "kept": machine.run("ls", "/data/installer").split(),
+            "slot": machine.run("cat", "/proc/cmdline"),
+            "size": int(machine.run("df", "--block-size=1", "--output=size", "/data").split()[1]),
+        }
+
+
+@pytest.mark.row("I3")
+def test_an_unattended_installation_ends_in_a_working_machine(installed):
+    assert installed["host_name"] == "installed.example.com"
+    assert "appliance.slot=A" in installed["slot"]
+    assert {"answers.json", "installer.log"} <= set(installed["kept"])
+    assert installed["size"] > 30 * 2**30
+
+
+def test_an_unattended_installation_is_quick(installed):
+    assert installed["seconds"] <= INSTALL_WITHIN_S
+
+
+def test_the_installer_shows_how_far_it_is(installed):
+    assert "█" in installed["screen"]
+
+
+def test_firmware_that_wants_signatures_starts_the_installed_disk(installed):
+    assert re.search(r"[Ss]ecure boot enabled", installed["kernel"])
+
+
+@pytest.mark.row("I3")
+def test_the_ova_starts_by_uefi_on_vmwares_disk_adapter(built, folder):
+    disk = disk_on(built.output("vmdk"), folder, "uefi.qcow2")
+    seed = built.seed(folder / "uefi", telephones=LAN)
+    hardware = builds.vmware_uefi(cds=(seed,))
+    with started(folder / "uefi", disk, hardware, tcp=(443,), udp=(5060,)) as machine:
+        machine.wait("SIP", machine.sip_answers)
+        machine.wait("the agent", machine.agent_answers)
+        assert machine.run("ls", "/sys/firmware/efi").split()
+        assert "vmw_pvscsi" in machine.run("cat", "/proc/modules")
+        check_trial_of_the_other_slot(machine)
+
+
+def started_anew(machine, boot):
+    """Whether the machine runs again after the start that `boot` names."""
+    return machine.agent_answers() and machine.run("cat", BOOT_ID) != boot
+
+
+def check_trial_of_the_other_slot(machine):
+    """What an update does at its end: the same system in the other slot, tried once."""
+    copy = (
+        "set -e; eval $(tr ' ' '\\n' </proc/cmdline | grep ^root=); a=$(findfs $root);"
+        "b=$(echo $a | sed 's/3$/4/'); dd if=$a of=$b bs=4M conv=fsync status=none;"
+        "mount -o remount,rw /efi 2>/dev/null || mount -o rw /efi; cp /efi/A/* /efi/B/; umount /efi"
+    )
+    machine.run("sh", "-c", copy, within_s=240)
+    machine.run("/usr/lib/centralino/bin/python", "-m", "appliance.system.slots", "try", "B")
+    boot = machine.run("cat", BOOT_ID)
+    machine.run("systemctl", "--no-block", "reboot")
+    machine.wait("the next start", lambda: started_anew(machine, boot))
+    assert "appliance.slot=B" in machine.run("cat", "/proc/cmdline")
+    block = "mount -o ro /efi && grep -a = /efi/grub/grubenv; umount /efi"
+    machine.wait("the new slot to be kept", lambda: "slot=B" in machine.run("sh", "-c", block))
+    assert "try=B" not in machine.run("sh", "-c", block)
+
+
+def test_the_roles_are_clean_by_the_strictest_profile_of_ansible_lint(built):
+    import sys
+    from pathlib import Path
+
+    program = Path(sys.executable).with_name("ansible-lint")
+    command = [str(program), "--offline", "--profile", "production", "-q", "site.yml", "image.yml"]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
