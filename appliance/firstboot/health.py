@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import subprocess
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from appliance.firstboot import identity
 from appliance.system import processes
@@ -55,14 +57,18 @@ def global_addresses() -> tuple[str, ...]:
     """The machine's own addresses, those of IPv4 first."""
     command = ["ip", "-json", "address", "show", "scope", "global", "up"]
     shown = subprocess.run(command, capture_output=True, text=True)
-    interfaces = json.loads(shown.stdout or "[]")
-    found = [
-        str(each["local"])
-        for interface in interfaces
-        for each in interface.get("addr_info", ())
-        if not each.get("deprecated")
-    ]
+    return addresses_of(json.loads(shown.stdout or "[]"))
+
+
+def addresses_of(interfaces: Iterable[Mapping[str, Any]]) -> tuple[str, ...]:
+    """The addresses in ip's answer, in which what it filtered out are empty objects."""
+    listed = (each for interface in interfaces for each in interface.get("addr_info", ()))
+    found = [str(each["local"]) for each in listed if "local" in each and not _going(each)]
     return tuple(sorted(found, key=lambda address: ":" in address))
+
+
+def _going(address: Mapping[str, Any]) -> bool:
+    return bool(address.get("deprecated") or address.get("temporary"))
 
 
 def _problems(places: identity.Places) -> dict[str, str]:

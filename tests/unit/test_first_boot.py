@@ -7,7 +7,7 @@ import xml.sax.saxutils
 import pytest
 
 from appliance.firstboot import answers, console, identity, sources
-from appliance.firstboot.health import Health
+from appliance.firstboot.health import Health, addresses_of
 from appliance.system.machine import read_facts
 from appliance.terminal.texts import ITALIAN, Texts
 
@@ -231,3 +231,12 @@ def test_every_sentence_of_the_text_screens_is_there_in_italian():
     assert "Codice di attivazione" in shown
     for english, italian in ITALIAN.items():
         assert english.count("%(") == italian.count("%("), english
+
+
+def test_addresses_are_read_although_ip_tells_of_filtered_ones_as_nothing():
+    told = [
+        {},
+        {"ifname": "ens3", "addr_info": [{"local": "2001:db8::1"}, {"local": "192.0.2.10"}, {}]},
+        {"ifname": "ens4", "addr_info": [{"local": "2001:db8::2", "temporary": True}]},
+    ]
+    assert addresses_of(told) == ("192.0.2.10", "2001:db8::1")

@@ -22,7 +22,7 @@ def qcow2(settings: Settings, disk: Path) -> Path:
 def compressed_raw(settings: Settings, disk: Path) -> Path:
     """The disk as it is, to be written by dd."""
     made = settings.dist / f"{settings.name}.raw.zst"
-    toolbox.run(settings, ["zstd", "-q", "-f", "-T0", "-9", "--sparse", disk, "-o", made])
+    toolbox.run(settings, ["zstd", "-q", "-f", "-T0", "-1", "--sparse", disk, "-o", made])
     return made
 
 

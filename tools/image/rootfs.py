@@ -88,7 +88,9 @@ def strip(root: Path) -> None:
             else:
                 found.unlink()
     (root / "etc/machine-id").write_text("")
-    (root / "etc/resolv.conf").symlink_to("../run/systemd/resolve/stub-resolv.conf")
+    resolver = root / "etc/resolv.conf"
+    resolver.unlink(missing_ok=True)
+    resolver.symlink_to("../run/systemd/resolve/stub-resolv.conf")
 
 
 def settle_updates(root: Path, epoch: int) -> None:
