@@ -39,9 +39,7 @@ def appliance_site(prefix: Path = Path("/")) -> Site:
 
 def unit_of(process: Process) -> str:
     """The systemd unit of a process of the table."""
-    return (
-        "asterisk.service" if process.name == "asterisk" else f"centralino-{process.name}.service"
-    )
+    return PACKAGED.get(process.name, f"centralino-{process.name}.service")
 
 
 def patience_s(process: Process) -> float | None:

@@ -12,6 +12,9 @@ from tests.image import ova
 from tools.image import outputs, roles, toolbox
 
 MB = 1e6
+CALLED_OTHERWISE = {"flask-security-too"}
+"""Debian's package has the name of the project's origin, Flask-Security."""
+
 LIMITS = {"iso": 600, "ova": 550, "qcow2": 550}
 
 
@@ -51,7 +54,8 @@ def test_the_medium_starts_on_bios_and_uefi_from_cd_and_stick(built):
     assert "BIOS" in report
     assert "UEFI" in report
     assert "grub2-mbr" in report
-    first = built.output("iso").open("rb").read(512)
+    with built.output("iso").open("rb") as medium:
+        first = medium.read(512)
     assert first[510:] == b"\x55\xaa", "no boot sector for a stick"
 
 
@@ -100,8 +104,12 @@ def test_the_list_of_contents_names_every_package_and_wheel(built):
 def test_python_finds_everything_that_our_code_asks_for(built):
     pip = ["chroot", str(built.root), "/usr/lib/centralino/bin/pip", "check"]
     done = subprocess.run(pip, capture_output=True, text=True)
-    ours = [line for line in done.stdout.splitlines() if line.startswith("centralino ")]
-    assert not ours, done.stdout
+    lacking = {
+        line.removeprefix("centralino 0.1.0 requires ").partition(",")[0]
+        for line in done.stdout.splitlines()
+        if line.startswith("centralino ")
+    }
+    assert lacking <= CALLED_OTHERWISE, done.stdout
 
 
 def test_the_packages_of_ours_are_ours(built):

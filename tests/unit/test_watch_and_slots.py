@@ -68,6 +68,15 @@ def test_asterisk_is_given_the_time_of_a_large_reload():
     assert restarted == ["asterisk.service"]
 
 
+def test_the_mail_relay_runs_by_the_unit_of_its_package():
+    mail = Asked("mail")
+    mail.said = "does not listen"
+    watcher, restarted, clock = watching(mail)
+    for clock.now in (0, watch.PATIENCE_S):
+        watcher.look()
+    assert restarted == ["nullmailer.service"]
+
+
 def test_what_is_starting_or_must_not_be_restarted_is_left_alone():
     portal, engine = Asked("portal"), Asked("engine", hangs=False)
     portal.said = engine.said = "no answer"
