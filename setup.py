@@ -114,4 +114,5 @@ setup(
     },
     install_requires=[*ENGINE, *PORTAL, *LIVE],
     extras_require={"dev": DEV, "image": IMAGE},
+    entry_points={"console_scripts": ["centralino = portal.cli:main"]},
 )

@@ -16,7 +16,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from appliance.apply.client import EngineError
+from appliance.apply.client import EngineClient, EngineError
 from appliance.services import registry
 from appliance.state.changes import changes
 from appliance.state.codec import canonical_json, encode
@@ -148,6 +148,8 @@ class PretendEngine:
             return dict(self._jobs[id])
         except KeyError:
             raise EngineError("lookuperror", "no such job") from None
+
+    wait = EngineClient.wait
 
     # ── parts ─────────────────────────────────────────────────────────────────────
 

@@ -217,7 +217,7 @@ class Screen:
 
     def _sort_keys(self, column: Column, main: Any, others: list[Any]) -> list[Any]:
         tables = dict(zip(self.parts, (main, *others), strict=True))
-        table = tables[column.part]
+        table = tables[column.part] if column.part else main
         if column.main:
             return [table.title]
         if column.field == "number":
@@ -323,6 +323,10 @@ def slug(text: str) -> str:
     return re.sub(r"[^a-z0-9]+", "-", folded(text)).strip("-")[:50].strip("-")
 
 
+RESERVED = frozenset({"new", "import", "bulk", "export.csv"})
+"""Ids that would hide a page of the screen."""
+
+
 def free_id(part: Part, wanted: str, also: frozenset[str] | set[str] = frozenset()) -> str:
     """`wanted`, or with a number behind it where it is taken, in the draft or in `also`."""
     query = db.select(DraftObject.key).filter(
@@ -331,7 +335,7 @@ def free_id(part: Part, wanted: str, also: frozenset[str] | set[str] = frozenset
         DraftObject.key.startswith(wanted, autoescape=True),
     )
     taken = set(db.session.scalars(query))
-    return next(each for each in _candidates(wanted) if each not in taken | also)
+    return next(each for each in _candidates(wanted) if each not in taken | also | RESERVED)
 
 
 def _candidates(wanted: str) -> Iterator[str]:

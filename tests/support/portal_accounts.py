@@ -29,7 +29,8 @@ class Browser(FlaskClient):
 
     def send(self, path: str, data: dict[str, Any] | None = None, **kwargs: Any) -> Any:
         """Send a form from a page of ours."""
-        headers = {"Referer": f"{BASE}/", "X-CSRFToken": self.token()}
+        self._token = getattr(self, "_token", "") or self.token()
+        headers = {"Referer": f"{BASE}/", "X-CSRFToken": self._token}
         return self.post(path, data=data or {}, headers=headers, **kwargs)
 
 

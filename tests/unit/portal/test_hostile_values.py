@@ -1,0 +1,156 @@
+"""Hostile values through every field of every form and every CSV column.
+
+Whatever is typed is refused with a sentence, or comes back as it was typed and means
+nothing to anybody: files still render, the state still decodes, pages show it as text.
+"""
+
+import pytest
+
+from appliance.services import registry
+from appliance.state.machine import Machine
+from appliance.state.tokens import new_secret
+from portal.core import csv_files, draft
+from portal.core.forms import Rows
+
+HOSTILE = (
+    "a;b",
+    "a\nb",
+    "a\r\n#include \"x\"",
+    "#include <passwd>",
+    "[section]",
+    "a&b",
+    "a,b",
+    "\"'`",
+    "x" * 3000,
+    "\u202eoffice",
+    "\u200f",
+    "<script>alert(1)</script>",
+    "{{ 7*7 }}",
+    "=cmd|' /C calc'!A0",
+    "${EXTEN}",
+    "../../etc/passwd",
+    "%s%(x)s",
+    "\x00",
+    "\ud800",
+    "-1",
+    "٢١٥",
+    "999999999999999999999",
+    "1' OR '1'='1",
+)
+MACHINE = Machine(secrets={name: new_secret() for name in ("ami-live", "ari-apps")})
+
+
+def fields(app):
+    """(screen, field, is a row's field) of every form that the portal has."""
+    with app.test_request_context():
+        for screen in app.extensions["screens"].values():
+            form = screen.form(formdata=None, meta={"csrf": False})
+            for field in form.state_fields():
+                if isinstance(field, Rows):
+                    for inner in field.spare().form:
+                        yield screen.name, f"{field.name}-0-{inner.short_name}"
+                else:
+                    yield screen.name, field.name
+
+
+def first(app, screen):
+    with app.test_request_context():
+        app.preprocess_request = lambda: None
+        row = next(draft.objects(*app.extensions["screens"][screen].main[:2]), None)
+        return row.key if row else None
+
+
+def typed(app, screen, id, name, value):
+    """The form of a record with one field replaced."""
+    with app.test_request_context():
+        found = app.extensions["screens"][screen]
+        objects = {
+            part: draft.instance(row) if row else None
+            for part, row in _rows(found, id).items()
+        }
+        form = found.form(objects, formdata=None, meta={"csrf": False})
+        data = {}
+        for field in form.state_fields():
+            if isinstance(field, Rows):
+                for entry in field.entries:
+                    data |= {inner.name: inner.data or "" for inner in entry.form}
+            elif field.data not in (None, False):
+                data[field.name] = field.data
+        return {**data, name: value}
+
+
+def _rows(screen, id):
+    found = {}
+    for name, part in screen.parts.items():
+        query = draft.db.select(draft.DraftObject).filter_by(
+            service=part.service, collection=part.collection
+        )
+        query = query.filter_by(owner=id) if part.owned else query.filter_by(key=id)
+        found[name] = draft.db.session.scalar(query.limit(1))
+    return found
+
+
+def harmless(app):
+    """The draft still decodes and, where it has no faults, still renders."""
+    with app.app_context():
+        state = draft.state()
+        if not registry.check(state):
+            registry.files(state, MACHINE)
+
+
+def test_every_field_of_every_form_refuses_or_keeps_what_is_typed(company, manager):
+    walked = 0
+    for screen, name in fields(company):
+        id = first(company, screen)
+        if id is None:
+            continue
+        for value in HOSTILE:
+            form = typed(company, screen, id, name, value)
+            with company.app_context():
+                versions = [r.version if r else 0 for r in _rows_of(company, screen, id)]
+            form["version"] = ".".join(map(str, versions))
+            answer = manager.send(f"/{screen.replace('_', '-')}/{id}", _sendable(form))
+            assert answer.status_code in {302, 422}, (screen, name, value, answer.status_code)
+            if answer.status_code == 422:
+                assert "field-error" in answer.text or "notice bad" in answer.text
+            else:
+                page = manager.get(f"/{screen.replace('_', '-')}/{id}").text
+                assert "<script>alert" not in page
+                harmless(company)
+            walked += 1
+    assert walked > 500
+
+
+def _rows_of(app, screen, id):
+    return _rows(app.extensions["screens"][screen], id).values()
+
+
+def _sendable(form):
+    """What a client can put on the wire: a lone surrogate cannot be encoded at all."""
+    return {
+        name: value.encode("utf-8", "replace").decode() if isinstance(value, str) else value
+        for name, value in form.items()
+    }
+
+
+def test_every_csv_column_refuses_or_keeps_what_is_typed(company, manager):
+    for screen in ("people", "extensions", "devices", "sites"):
+        with company.app_context():
+            names = csv_files.field_names(company.extensions["screens"][screen])
+        id = first(company, screen)
+        for name in names:
+            for value in HOSTILE:
+                cell = '"' + value.replace('"', '""') + '"'
+                content = f"id;{name}\n{id};{cell}".encode("utf-8", "replace")
+                answer = manager.send(f"/{screen}/import", {"pasted": content.decode()})
+                assert answer.status_code in {200, 422}, (screen, name, value)
+                assert "<script>alert" not in answer.text
+
+
+@pytest.mark.parametrize("value", HOSTILE)
+def test_a_search_for_anything_finds_nothing_and_breaks_nothing(company, manager, value):
+    if "\ud800" in value:
+        value = "\ufffd"
+    answer = manager.get("/people/", query_string={"q": value})
+    assert answer.status_code == 200
+    assert "<script>alert" not in answer.text
