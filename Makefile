@@ -74,6 +74,10 @@ packages: builder ## ask the mirror for new Debian packages; images use what was
 wheels: builder ## our code and vendored libraries, for ansible-playbook site.yml
 	@$(BIN)/python -m tools.image wheels
 
+.PHONY: preview
+preview: venv ## the portal with a sample company and a pretend engine, without root or Asterisk
+	@$(BIN)/python -m portal.preview
+
 .PHONY: lint
 lint: venv ## ruff and mypy
 	@$(BIN)/ruff check .

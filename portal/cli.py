@@ -119,7 +119,9 @@ def history(tools: Tools) -> None:
 
 @main.command()
 @click.argument("number", type=int, required=False)
-@click.option("--within", type=click.IntRange(0, 3600), default=0, help="Seconds to decide; 0: keep.")
+@click.option(
+    "--within", type=click.IntRange(0, 3600), default=0, help="Seconds to decide; 0: keep."
+)
 @click.pass_obj
 @plain_failures
 def rollback(tools: Tools, number: int | None, within: int) -> None:
@@ -184,7 +186,9 @@ def lint(tools: Tools) -> None:
 
 @main.command()
 @click.option("--reason", default="", help="Why, for the history.")
-@click.option("--within", type=click.IntRange(0, 3600), default=0, help="Seconds to decide; 0: keep.")
+@click.option(
+    "--within", type=click.IntRange(0, 3600), default=0, help="Seconds to decide; 0: keep."
+)
 @click.option("--overwrite", is_flag=True, help="Replace files that were changed by hand.")
 @click.pass_obj
 @plain_failures

@@ -63,6 +63,8 @@ def stages() -> Iterator[Stage]:
         parallel = ("-n", "auto") if name in PARALLEL else ()
         yield Stage(name, (python, "-m", "pytest", "-q", *parallel, f"tests/{name}"))
         if name == FIRST[-1]:
+            portal = ("--portal-database=postgresql", "-n", "auto", "tests/unit/portal")
+            yield Stage("postgresql", (python, "-m", "pytest", "-q", *portal))
             inside = tuple(python314.command(["-q", "tests/unit", "tests/golden"]))
             yield Stage("python3.14", inside, counts=False)
 

@@ -141,6 +141,36 @@ class NumberChoice(Choice):
         return int(text) if text.isascii() and text.isdigit() else text
 
 
+class Target(Choice):
+    """Where a call goes: one object of a few kinds, or nothing. `kinds` are those of references."""
+
+    def __init__(
+        self, label: Any, kinds: tuple[str, ...], *, nothing: Any = "", **kwargs: Any
+    ) -> None:
+        self.kinds, self.nothing = kinds, nothing
+        super().__init__(label, self._targets, empty=None, **kwargs)
+
+    def _targets(self) -> Choices:
+        from portal.core.screens import choices, screen_of_kind
+
+        yield "", self.nothing
+        for kind in self.kinds:
+            screen = screen_of_kind(kind)
+            noun = screen.noun if screen else kind
+            for id, name in choices(kind):
+                yield f"{kind}:{id}", f"{noun}: {name}"
+
+    def plain(self) -> Any:
+        kind, _colon, id = str(self.data or "").partition(":")
+        return {"kind": kind, "id": id} if kind else None
+
+    def process_data(self, value: Any) -> None:
+        self.data = f"{value['kind']}:{value['id']}" if value else ""
+
+    def text(self) -> str:
+        return str(self.data or "")
+
+
 class Hidden(_Described, StringField):
     """A password that the system keeps: shown as set or not set, empty keeps what is there."""
 

@@ -152,4 +152,3 @@ def _known(place: str, known: dict[str, Any]) -> str:
     if not isinstance(text, str):
         raise YamlError(f"the file of secrets has none for {place[:120]}")
     return text
-

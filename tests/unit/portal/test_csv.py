@@ -93,7 +93,7 @@ def test_columns_that_are_left_out_stay_as_they_are(company, manager):
     ("content", "said"),
     [
         (b"last_name\nx\x00y", "non \u00e8 un file di testo"),
-        ("last_name;colour\nA;red".encode(), "colour"),
+        (b"last_name;colour\nA;red", "colour"),
         (b"last_name;last_name\nA;B", "due volte"),
         (b'last_name\n"unclosed', "non si pu\u00f2 leggere"),
         (b"last_name\na;b;c", "troppe celle"),

@@ -15,7 +15,7 @@ from portal.core.forms import Rows
 HOSTILE = (
     "a;b",
     "a\nb",
-    "a\r\n#include \"x\"",
+    'a\r\n#include "x"',
     "#include <passwd>",
     "[section]",
     "a&b",
@@ -37,6 +37,8 @@ HOSTILE = (
     "999999999999999999999",
     "1' OR '1'='1",
 )
+QUICK = HOSTILE[:8]
+"""Those that CSV adds something to: cells are typed into the same forms."""
 MACHINE = Machine(secrets={name: new_secret() for name in ("ami-live", "ari-apps")})
 
 
@@ -65,8 +67,7 @@ def typed(app, screen, id, name, value):
     with app.test_request_context():
         found = app.extensions["screens"][screen]
         objects = {
-            part: draft.instance(row) if row else None
-            for part, row in _rows(found, id).items()
+            part: draft.instance(row) if row else None for part, row in _rows(found, id).items()
         }
         form = found.form(objects, formdata=None, meta={"csrf": False})
         data = {}
@@ -139,7 +140,7 @@ def test_every_csv_column_refuses_or_keeps_what_is_typed(company, manager):
             names = csv_files.field_names(company.extensions["screens"][screen])
         id = first(company, screen)
         for name in names:
-            for value in HOSTILE:
+            for value in QUICK:
                 cell = '"' + value.replace('"', '""') + '"'
                 content = f"id;{name}\n{id};{cell}".encode("utf-8", "replace")
                 answer = manager.send(f"/{screen}/import", {"pasted": content.decode()})
