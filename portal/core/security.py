@@ -62,7 +62,12 @@ def init_app(app: Flask, settings: Settings) -> None:
     """Set up sessions, sign-in, second factors and passkeys."""
     keys = settings.keys
     app.config.update(_session(keys), **_sign_in(settings, keys), **_second_factor(keys))
-    Security(app, datastore, login_form=SignInForm, password_util_cls=Passwords)
+    parts: dict[str, Any] = {"login_form": SignInForm, "password_util_cls": Passwords}
+    if PASSKEYS:
+        from portal.core.passkeys import PasskeyRules
+
+        parts["webauthn_util_cls"] = PasskeyRules
+    Security(app, datastore, **parts)
     user_logged_in.connect(_signed_in, app)
     password_changed.connect(_password_changed, app)
     tf_profile_changed.connect(_second_factor_changed, app)
