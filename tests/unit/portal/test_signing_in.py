@@ -172,3 +172,9 @@ def test_a_new_start_ends_sessions_and_the_second_factor(app, manager):
         after = account_of("bea@example.com")
         assert after.fs_uniquifier != before
         assert after.tf_primary_method is None
+
+
+@pytest.mark.parametrize("path", ["/login", "/wan-signin", "/setup/", "/health", "/nowhere"])
+def test_pages_before_signing_in_have_no_error(app, path):
+    answer = Browser(app).get(path)
+    assert answer.status_code == (404 if path == "/nowhere" else 200)
