@@ -1,15 +1,14 @@
 """A carrier: a second real Asterisk that our trunks register at and send their calls to.
 
-    with running_carrier("a", folder, network, "10.97.1.2", [Customer("acme", password="…")]) as a:
+    with running_carrier(network, "10.97.1.2", [Customer("acme", password="…")]) as a:
         ...
         (call,) = a.calls(1)                  # what arrived: numbers and headers as sent
         a.answers_with("503")                 # how the next calls fare
-        a.falls_silent()                      # gets everything, answers nothing
+        a.falls_silent("10.97.1.1")           # gets everything, answers nothing
         a.call("acme", "+390522123415", caller="+393381234567")
 
 A customer with a password is asked for it (digest) and may register; one with an address
 is known by that. Calls to the carrier are answered with an echo unless told otherwise.
-`python -m tests.support.carrier` runs one for the sample company of `make run DEMO=1`.
 """
 
 from __future__ import annotations
