@@ -8,6 +8,7 @@ lines are `name level key=value …` for the journal and hold no secrets.
 from __future__ import annotations
 
 import argparse
+import fcntl
 import logging
 import os
 import pwd
@@ -17,7 +18,8 @@ import socketserver
 import struct
 import sys
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,6 +28,7 @@ from appliance.apply import protocol
 from appliance.apply.engine import Engine
 from appliance.apply.jobs import Jobs
 from appliance.apply.verbs import MESSENGER_VERBS, Verbs, answer, describe
+from appliance.state.machine import Layout
 from appliance.system import notify, space
 from appliance.system.machine import load_machine, runtime_of
 from appliance.verify.shadow import Shadow
@@ -165,6 +168,17 @@ def _tick(engine: Engine) -> None:
         log.error("tick: %s", describe(error)["message"])
 
 
+@contextmanager
+def only_one(layout: Layout) -> Iterator[None]:
+    """Hold the machine's engine lock; SystemExit when another engine holds it."""
+    with (layout.state / "engine.lock").open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            sys.exit("another engine is at work on this machine")
+        yield
+
+
 def allowed_users(names: list[str]) -> frozenset[int]:
     """User numbers for names or numbers; LookupError for a name nobody has."""
     return frozenset(int(name) if name.isdigit() else pwd.getpwnam(name).pw_uid for name in names)
@@ -187,7 +201,8 @@ def main() -> None:
     engine = Engine(machine, Shadow(runtime, machine))
     group = machine.groups.get("centralino", 0)
     clients = Clients(allowed_users(options.allow), allowed_users(options.messenger))
-    serve(engine, machine.layout.engine_socket, clients, group)
+    with only_one(machine.layout):
+        serve(engine, machine.layout.engine_socket, clients, group)
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 
 from appliance.apply.candidates import Candidate, masker_for
 from appliance.apply.course import Course, Progress, untold
-from appliance.apply.errors import Conflict, HandMade
+from appliance.apply.errors import Conflict, HandMade, full_disk_named
 from appliance.apply.plan import (
     STRANGERS_RELOAD,
     FileChange,
@@ -215,7 +215,8 @@ class Engine:
             current = self.store.current()
             paths = tuple(self.drift())
             progress("restoring")
-            self.store.restore(current, paths)
+            with full_disk_named():
+                self.store.restore(current, paths)
             manifest = self.store.manifest(current)
             progress("reloading")
             known = [manifest[path].reload for path in paths if path in manifest]
@@ -274,7 +275,8 @@ class Engine:
         now = datetime.datetime.fromtimestamp(self._clock(), datetime.UTC)
         created = now.isoformat(timespec="seconds")
         digest = new.files.digest
-        self.store.adopt(Revision(number, current, author, reason, created, digest, status))
+        with full_disk_named():
+            self.store.adopt(Revision(number, current, author, reason, created, digest, status))
         return number
 
     def _trial(self, number: int, base: int, seconds: int) -> Trial:

@@ -6,7 +6,9 @@ need to offer a way on.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import errno
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 from appliance.apply.revisions import Revision
@@ -53,6 +55,17 @@ class HandMade(Refused):
 
 class NoRoom(Refused):
     """There is not enough space on the disk; nothing was changed."""
+
+
+@contextmanager
+def full_disk_named() -> Iterator[None]:
+    """Turn the system's word for a full disk into ours."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise NoRoom(f"the disk is full ({error.strerror}); nothing was changed") from error
+        raise
 
 
 class NotProved(Refused):

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import errno
 import os
 
 from appliance.apply.candidates import Candidate, Candidates, masker_for
 from appliance.apply.course import Course
-from appliance.apply.errors import NoRoom, NotProved
+from appliance.apply.errors import NoRoom, NotProved, full_disk_named
 from appliance.apply.plan import Plan, TouchedFile, shown, touched_files
 from appliance.apply.revisions import RevisionStore
 from appliance.asterisk.console import Console
@@ -84,12 +83,8 @@ class Stage:
         if self._store.staged(new.files, new.data):
             return
         self._require_room(new)
-        try:
+        with full_disk_named():
             self._store.stage(new.data, new.files)
-        except OSError as error:
-            if error.errno in (errno.ENOSPC, errno.EDQUOT):
-                raise NoRoom(f"the disk is full: {error}") from error
-            raise
 
     def _require_room(self, new: Candidate) -> None:
         # The files stand there twice (see revisions.py), then their archive and the state.

@@ -101,11 +101,11 @@ class Switch:
         `trial.until` says whether it then waits for a confirmation.
         """
         before, delta = self._stage.in_force(), self._stage.delta(new)
-        course.step("switching")
-        self._record.write(Trial(trial.number, trial.former, "switching"))
-        self._store.put_in_force(trial.number)
         asked = {name for each in touched for name in each.reload}
         try:
+            course.step("switching")
+            self._record.write(Trial(trial.number, trial.former, "switching"))
+            self._store.put_in_force(trial.number)
             course.step("reloading")
             self._running.follow(asked)
             course.step("verifying")
@@ -140,7 +140,7 @@ class Switch:
         again, and so does the next start.
         """
         log.warning("revision %d is taken back: %s", trial.number, why)
-        if trial.former:
+        if trial.former and self._store.current() != trial.former:
             self._store.put_in_force(trial.former)
         names = reloads_between(
             self._store.manifest(trial.former), self._store.manifest(trial.number)

@@ -28,15 +28,20 @@ class Daemon:
     client: EngineClient
 
 
-@contextmanager
-def running_daemon(system: Pbx, *options: str) -> Iterator[Daemon]:
-    """The daemon on a system's prefix until the block ends; `options` for its command line."""
+def start_daemon(system: Pbx, *options: str) -> subprocess.Popen[bytes]:
+    """Start the daemon on a system's prefix; it ends with the test's process at the latest."""
     command = [sys.executable, "-m", "appliance.apply.daemon", "--prefix", str(system.folder)]
     command += ["--asterisk-root", str(system.runtime.root), *options]
     with (system.folder / "engine.out").open("ab") as output:
-        process = subprocess.Popen(
+        return subprocess.Popen(
             ["setpriv", "--pdeathsig", "KILL", *command], stdout=output, stderr=subprocess.STDOUT
         )
+
+
+@contextmanager
+def running_daemon(system: Pbx, *options: str) -> Iterator[Daemon]:
+    """The daemon on a system's prefix until the block ends; `options` for its command line."""
+    process = start_daemon(system, *options)
     try:
         client = EngineClient(system.machine.layout.engine_socket)
         _wait_until_it_answers(client, process, system)
