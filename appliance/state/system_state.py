@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
+from appliance.state import migrations
 from appliance.state.codec import SecretWriter, decode, encode, reveal
 from appliance.state.faults import Fault, StateError
+from appliance.state.migrations import SCHEMA_VERSION
 
-SCHEMA_VERSION = 1
-"""Raised with every change of a State class that old data does not fit; see `migrations`."""
+__all__ = ["SCHEMA_VERSION", "SystemState", "decode_system", "encode_system"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,15 +44,11 @@ def encode_system(state: SystemState, secrets: SecretWriter = reveal) -> dict[st
 def decode_system(data: Any, kinds: Mapping[str, type]) -> SystemState:
     """The state that `data` describes; `kinds` maps service names to State classes.
 
-    A service that is missing in `data` gets its State without arguments, which always
-    means "nothing configured". Raises StateError with every fault found.
+    Data of an older schema version is brought up to date first. A service that is
+    missing in `data` gets its State without arguments, which always means "nothing
+    configured". Raises StateError with every fault found.
     """
-    if not isinstance(data, dict) or not isinstance(data.get("services"), dict):
-        raise StateError([Fault("", "is not a system state")])
-    if data.get("schema_version") != SCHEMA_VERSION:
-        wanted = {"wanted": SCHEMA_VERSION}
-        raise StateError([Fault("schema_version", "must be %(wanted)d", wanted)])
-    return _decode_services(data["services"], kinds)
+    return _decode_services(migrations.current(data), kinds)
 
 
 def _decode_services(data: Mapping[str, Any], kinds: Mapping[str, type]) -> SystemState:
