@@ -89,7 +89,7 @@ check: venv ## quick: everything that needs neither Asterisk nor a browser
 	@$(BIN)/python -m tools.stages check
 
 .PHONY: test
-test: venv root ## everything, stage by stage (STAGES="calls shadow" for some)
+test: builder root ## everything, stage by stage (STAGES="calls shadow" for some)
 	@tools/install_system_packages test
 	@$(BIN)/python -m tools.stages $(STAGES)
 
