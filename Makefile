@@ -17,7 +17,7 @@ $(VENV)/.installed: setup.py pyproject.toml
 	@echo "Installing the Python packages …"
 	@test "$$(readlink -f $(BIN)/python)" = "$$(readlink -f "$$(command -v $(PYTHON))")" || rm -rf $(VENV)
 	@$(PYTHON) -m venv $(VENV)
-	@$(BIN)/pip install --quiet --disable-pip-version-check -e '.[dev]'
+	@$(BIN)/pip install --quiet --disable-pip-version-check --use-pep517 -e '.[dev]'
 	@touch $@
 
 .PHONY: venv
@@ -44,7 +44,7 @@ status: ## how the processes of `make run` are
 
 $(VENV)/.image: $(VENV)/.installed
 	@tools/install_system_packages image
-	$(BIN)/pip install --quiet --disable-pip-version-check -e '.[dev,image]'
+	$(BIN)/pip install --quiet --disable-pip-version-check --use-pep517 -e '.[dev,image]'
 	@touch $@
 
 .PHONY: builder
