@@ -12,7 +12,7 @@ BIN := $(VENV)/bin
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort | expand -t 14
 
-$(VENV)/.installed: setup.py pyproject.toml
+$(VENV)/.installed: setup.py pyproject.toml tools/install_system_packages
 	@tools/install_system_packages build
 	@echo "Installing the Python packages …"
 	@test "$$(readlink -f $(BIN)/python)" = "$$(readlink -f "$$(command -v $(PYTHON))")" || rm -rf $(VENV)
