@@ -111,11 +111,12 @@ _EVERY_ADDRESS = (
     "ip link set lo up",
     "ip route add default dev lo",
     "ip -6 route add default dev lo || :",
-    "for each in udp tcp; do ip rule add ipproto $each dport 53 prohibit; done",
+    "for each in 17 6; do ip rule add ipproto $each dport 53 prohibit; done",
     "for each in /proc/sys/net/ipv?/ip_nonlocal_bind; do echo 1 >$each; done",
 )
 """A namespace's own settings (ip-sysctl): a configuration may name any address of the
-machine, and its shadow binds it without having it. What it sends to carriers goes nowhere
+machine, and its shadow binds it without having it. 17 and 6 are UDP and TCP: their names
+need a file that small machines lack. What it sends to carriers goes nowhere
 instead of failing at once, which Asterisk would log as an error of the configuration;
 names alone fail at once, so that it does not wait for them."""
 
