@@ -54,6 +54,7 @@ setup(
     description="A whole company telephone system in one bootable image",
     license="Apache-2.0",
     python_requires=">=3.11",
+    package_dir={"failover_router": "failover-router/failover_router"},
     packages=[
         "appliance",
         "appliance.apply",
@@ -71,6 +72,7 @@ setup(
         "appliance.verify",
         "ari_apps",
         "ari_apps.live",
+        "failover_router",
         "portal",
         "portal.accounts",
         "portal.audit",

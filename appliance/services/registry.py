@@ -33,6 +33,7 @@ from appliance.state.faults import Fault, StateError
 from appliance.state.machine import Machine
 from appliance.state.references import Reference, References
 from appliance.state.system_state import SystemState, decode_system
+from appliance.system import vpn
 from appliance.verify.probes import Probe
 
 
@@ -71,6 +72,7 @@ SERVICES: Mapping[str, Service] = MappingProxyType(
             dialplan,
             asterisk_core,
             web_front,
+            vpn,
         )
     }
 )

@@ -8,7 +8,10 @@ import pytest
 
 from tests.house.source import imported, module_name, python_files
 
-OURS = ("appliance", "portal", "provisioning", "ari_apps", "tools", "tests", "bench")
+OURS = (
+    *("appliance", "portal", "provisioning", "ari_apps", "failover_router"),
+    *("tools", "tests", "bench"),
+)
 
 NAMES = "appliance.asterisk.names"
 
@@ -18,8 +21,11 @@ COMMON = ("appliance.product", "appliance.paths", "appliance.credentials", NAMES
 FACTS = "appliance.system.machine"
 """Ports and addresses of the machine, which processes read and the engine's side writes."""
 
+ROUTER_PROFILE = "failover_router.router_profile"
+"""What a branch router reads, which the appliance writes."""
+
 MAY_USE = {
-    "appliance": ("appliance",),
+    "appliance": ("appliance", ROUTER_PROFILE),
     "portal": (
         *COMMON,
         FACTS,
@@ -29,6 +35,7 @@ MAY_USE = {
         "appliance.services",
         "appliance.lint",
         "appliance.apply.client",
+        ROUTER_PROFILE,
     ),
     "provisioning": (
         *COMMON,
@@ -50,7 +57,15 @@ MAY_USE = {
         "appliance.asterisk",
         "appliance.apply.client",
     ),
-    "tools": ("appliance", "provisioning", "ari_apps", "tools", "tests", "portal"),
+    "tools": (
+        "appliance",
+        "provisioning",
+        "ari_apps",
+        "tools",
+        "tests",
+        "portal",
+        "failover_router",
+    ),
 }
 
 ENGINE_LIBRARIES = frozenset({"jinja2", "markupsafe", "panoramisk"})
@@ -76,7 +91,7 @@ def test_a_package_uses_only_what_it_may(package):
 
 
 def test_the_engine_needs_the_standard_library_and_little_else():
-    allowed = sys.stdlib_module_names | ENGINE_LIBRARIES | {"appliance"}
+    allowed = sys.stdlib_module_names | ENGINE_LIBRARIES | {"appliance", "failover_router"}
     wrong = [
         f"{path}: {name}"
         for path, tree in python_files("appliance")

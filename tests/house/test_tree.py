@@ -79,9 +79,10 @@ def test_setup_lists_every_package():
         if isinstance(n, ast.Call) and getattr(n.func, "id", "") == "setup"
     )
     (listed,) = (keyword.value for keyword in call.keywords if keyword.arg == "packages")
+    folders = ("appliance", "portal", "provisioning", "ari_apps", "failover-router/failover_router")
     packages = {
-        path.rpartition("/")[0].replace("/", ".")
-        for path, _tree in python_files("appliance", "portal", "provisioning", "ari_apps")
+        path.rpartition("/")[0].removeprefix("failover-router/").replace("/", ".")
+        for path, _tree in python_files(*folders)
     }
     assert packages - {""} == set(ast.literal_eval(listed))
 

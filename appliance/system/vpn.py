@@ -1,0 +1,358 @@
+"""Branches: which networks and lines each site has, and the tunnels that reach them.
+
+A branch's router has one identity, a certificate named after the branch's number and the
+router's generation. A new generation (a spare takes over, a router was stolen) shuts the
+older ones out; so does a serial number in `revoked`.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import combinations
+from typing import Annotated, Literal
+
+from appliance.render.fileset import File
+from appliance.state.checks import duplicate_ids
+from appliance.state.faults import Fault
+from appliance.state.fields import Between, Label, NetworkRule, ObjectId, Pattern, Port, Secret
+from appliance.state.machine import Machine
+from appliance.state.references import Reference, References
+from appliance.verify.probes import Probe
+
+Ipv4 = Annotated[str, Pattern(r"([0-9]{1,3}\.){3}[0-9]{1,3}", "an IPv4 address such as 10.20.1.1")]
+OptionalIpv4 = Annotated[
+    str, Pattern(r"|([0-9]{1,3}\.){3}[0-9]{1,3}", "an IPv4 address such as 10.20.1.1, or empty")
+]
+Ipv4Network = Annotated[
+    str,
+    Pattern(r"([0-9]{1,3}\.){3}[0-9]{1,3}/[0-9]{1,2}", "a network such as 10.20.1.0/24"),
+    NetworkRule(),
+]
+OptionalIpv4Interface = Annotated[
+    str,
+    Pattern(
+        r"|([0-9]{1,3}\.){3}[0-9]{1,3}/[0-9]{1,2}", "an address such as 203.0.113.6/29, or empty"
+    ),
+]
+Interface = Annotated[
+    str, Pattern(r"[A-Za-z0-9][A-Za-z0-9._-]{0,14}", "the name of an interface such as wan1")
+]
+OptionalPlain = Annotated[str, Pattern(r"[!-~]{0,128}", "at most 128 signs without blanks")]
+Kbits = Annotated[int, Between(0, 10_000_000, "kbit/s")]
+Serial = Annotated[str, Pattern(r"[1-9][0-9]{0,48}", "the number of a certificate")]
+
+MOST_BRANCHES = 1000
+TUNNELS = 2
+"""Tunnels of a branch: the second is used where voice is protected."""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A line of a branch to the internet. `interface` is its name on the router.
+
+    `carries` is what uses it while all is well: voice goes over a line for data when its
+    own has failed, and data over one for voice within the branch's `borrow_kbits`.
+    Lower `priority` is preferred. `monthly_cap_mb` 0 means none; a `metered` line is probed
+    rarely while nothing uses it, and beyond its cap is used when nothing else is left.
+    `address` (with its prefix length) and `gateway` are for static addressing, `user` and
+    `password` for PPPoE, `access_point` and `pin` for a modem. Speeds of 0 are not known.
+    """
+
+    id: ObjectId
+    label: Label
+    kind: Literal["fibre", "radio", "4g", "other"]
+    interface: Interface
+    carries: Literal["voice", "data", "both"] = "both"
+    addressing: Literal["dhcp", "static", "pppoe", "modem"] = "dhcp"
+    address: OptionalIpv4Interface = ""
+    gateway: OptionalIpv4 = ""
+    user: OptionalPlain = ""
+    password: Secret = Secret("")  # noqa: RUF009 - immutable
+    access_point: OptionalPlain = ""
+    pin: Secret = Secret("")  # noqa: RUF009 - immutable
+    up_kbits: Kbits = 0
+    down_kbits: Kbits = 0
+    priority: Annotated[int, Between(1, 99)] = 10
+    metered: bool = False
+    monthly_cap_mb: Annotated[int, Between(0, 10_000_000, "MB")] = 0
+
+
+@dataclass(frozen=True, slots=True)
+class LinePolicy:
+    """When a line counts as bad, and when it is trusted again.
+
+    A probe every `probe_ms` (`idle_probe_ms` on a metered line that nothing uses); bad after
+    `lost_in_row` lost ones, or more than `loss_percent` of the last `window`, or a
+    round trip above `late_ms`. Trusted again after `clean_s` without any of these; a
+    return that did not last doubles that time, up to `longest_hold_s`.
+    """
+
+    probe_ms: Annotated[int, Between(20, 10_000, "ms")] = 100
+    idle_probe_ms: Annotated[int, Between(20, 60_000, "ms")] = 1000
+    lost_in_row: Annotated[int, Between(2, 50)] = 3
+    window: Annotated[int, Between(5, 200)] = 20
+    loss_percent: Annotated[int, Between(1, 90, "%")] = 10
+    late_ms: Annotated[int, Between(10, 10_000, "ms")] = 250
+    clean_s: Annotated[int, Between(1, 3600, "s")] = 60
+    longest_hold_s: Annotated[int, Between(1, 86_400, "s")] = 600
+
+
+@dataclass(frozen=True, slots=True)
+class Lan:
+    """The network of the phones: the router's `address` in it, and what it gives out.
+
+    Empty `dhcp_first` and `dhcp_last`: another DHCP server is there. `further` are
+    networks behind the same router.
+    """
+
+    network: Ipv4Network
+    address: Ipv4
+    dhcp_first: OptionalIpv4 = ""
+    dhcp_last: OptionalIpv4 = ""
+    interface: Interface = "lan0"
+    further: tuple[Ipv4Network, ...] = ()
+
+    @property
+    def networks(self) -> tuple[str, ...]:
+        """All networks behind the router."""
+        return (self.network, *self.further)
+
+
+@dataclass(frozen=True, slots=True)
+class Branch:
+    """A site that is reached through tunnels; `id` is the site's.
+
+    `number` fixes the addresses of its tunnels for good; `generation` counts its routers.
+    `mode`: `floating` has one tunnel that moves to the line in use, `protected` two, over
+    two lines, and sends voice over both. `reaches_branches` lets its phones reach those
+    of other branches that are let as well. `calls` at once with `codec` are planned for.
+    """
+
+    id: ObjectId
+    number: Annotated[int, Between(1, MOST_BRANCHES)]
+    lan: Lan
+    lines: tuple[Line, ...]
+    mode: Literal["floating", "protected"] = "floating"
+    policy: LinePolicy = LinePolicy()
+    generation: Annotated[int, Between(1, 999_999)] = 1
+    enabled: bool = True
+    reaches_branches: bool = False
+    borrow_kbits: Kbits = 0
+    codec: Literal["alaw", "ulaw", "g722", "gsm", "opus"] = "alaw"
+    calls: Annotated[int, Between(0, 1000)] = 10
+
+    @property
+    def identity(self) -> str:
+        """The common name of its router's certificate."""
+        return f"branch-{self.number}-{self.generation}"
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """The appliance's side, and the branches.
+
+    `addresses` are the public ones that routers connect to. `port` and `second_port`
+    take the tunnels, `probe_port` the routers' probes. `inner_address` is what phones
+    talk to; it stays the same whatever line a packet took. `tunnels` are the networks
+    of the tunnels' own addresses. `server_networks` are those around the appliance, which no
+    branch may use. `revoked` are numbers of certificates that are shut out.
+    """
+
+    addresses: tuple[Ipv4, ...] = ()
+    port: Port = 1194
+    second_port: Port = 1195
+    probe_port: Port = 1196
+    inner_address: Ipv4 = "10.99.0.1"
+    tunnels: tuple[Ipv4Network, ...] = ("10.8.0.0/20", "10.8.16.0/20")
+    server_networks: tuple[Ipv4Network, ...] = ()
+    branches: tuple[Branch, ...] = ()
+    revoked: tuple[Serial, ...] = ()
+
+    @property
+    def active(self) -> tuple[Branch, ...]:
+        """The branches that may connect, by number."""
+        return tuple(sorted((b for b in self.branches if b.enabled), key=lambda b: b.number))
+
+    def gateway(self, tunnel: int) -> str:
+        """The appliance's own address in tunnel 0 or 1."""
+        return str(ipaddress.IPv4Network(self.tunnels[tunnel])[1])
+
+    def tunnel_address(self, branch: Branch, tunnel: int) -> str:
+        """The branch's address in tunnel 0 or 1: pinned, so that routes to it stay true."""
+        return str(ipaddress.IPv4Network(self.tunnels[tunnel])[1 + branch.number])
+
+
+@dataclass(frozen=True, slots=True)
+class VpnFacts:
+    """What the firewall must know: the doors for routers, and who is behind them."""
+
+    tunnel_ports: tuple[int, ...]
+    probe_port: int
+    inner_address: str
+    tunnels: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class BranchFacts:
+    """What others must know of a branch: its networks."""
+
+    networks: tuple[str, ...]
+    reaches_branches: bool
+
+
+def references(state: State) -> Iterator[Reference]:
+    """Yield the doors, if any branch needs them, and each branch that may connect."""
+    if state.active:
+        ports = (state.port, state.second_port)
+        doors = VpnFacts(ports, state.probe_port, state.inner_address, state.tunnels)
+        yield Reference("vpn", "vpn", "VPN", facts=doors)
+    for branch in state.active:
+        facts = BranchFacts(branch.lan.networks, branch.reaches_branches)
+        yield Reference("branch", branch.id, branch.id, facts=facts)
+
+
+def check(state: State, references: References) -> Iterator[Fault]:
+    """Yield faults of branches that could not be reached, or would hide each other."""
+    yield from duplicate_ids("vpn/branches", state.branches)
+    yield from _bad_doors(state)
+    if any(_bad_networks(state)):
+        # Addresses cannot be compared before each of them is one.
+        yield from _bad_networks(state)
+        return
+    for branch in state.branches:
+        yield from references.missing(f"vpn/branches/{branch.id}", "site", branch.id)
+        yield from _bad_branch(branch)
+    yield from _shared_numbers(state)
+    yield from _overlaps(state)
+
+
+def _bad_doors(state: State) -> Iterator[Fault]:
+    if state.active and not state.addresses:
+        yield Fault("vpn/addresses", "must hold the address that routers connect to")
+    ports = (state.port, state.second_port, state.probe_port)
+    if len(set(ports)) != len(ports):
+        yield Fault("vpn/port", "the ports of tunnels and probes must differ")
+    if len(state.tunnels) != TUNNELS:
+        yield Fault("vpn/tunnels", "must hold two networks")
+
+
+def _bad_networks(state: State) -> Iterator[Fault]:
+    """Faults of addresses that are none, such as 10.300.0.1."""
+    for address in (*state.addresses, state.inner_address):
+        yield from _bad_address("vpn/addresses", address)
+    for branch in state.branches:
+        where = f"vpn/branches/{branch.id}"
+        lan = branch.lan
+        for address in (lan.address, lan.dhcp_first, lan.dhcp_last):
+            yield from _bad_address(f"{where}/lan", address)
+        for line in branch.lines:
+            for address in (line.address.partition("/")[0], line.gateway):
+                yield from _bad_address(f"{where}/lines/{line.id}", address)
+
+
+def _bad_address(where: str, address: str) -> Iterator[Fault]:
+    try:
+        ipaddress.IPv4Address(address or "0.0.0.0")  # noqa: S104 - stands for "none"
+    except ValueError:
+        yield Fault(where, "%(address)s is no address", {"address": address})
+
+
+def _bad_branch(branch: Branch) -> Iterator[Fault]:
+    where = f"vpn/branches/{branch.id}"
+    yield from duplicate_ids(f"{where}/lines", branch.lines)
+    yield from _bad_lan(where, branch.lan)
+    if not branch.lines:
+        yield Fault(f"{where}/lines", "must hold one line at least")
+    if branch.mode == "protected" and len(branch.lines) < TUNNELS:
+        yield Fault(f"{where}/mode", "voice can be protected with two lines only")
+    names = [branch.lan.interface, *(line.interface for line in branch.lines)]
+    for name in sorted({name for name in names if names.count(name) > 1}):
+        text = "the interface %(interface)s is used twice"
+        yield Fault(f"{where}/lines", text, {"interface": name})
+    for line in branch.lines:
+        yield from _bad_line(f"{where}/lines/{line.id}", line)
+    policy = branch.policy
+    if policy.idle_probe_ms < policy.probe_ms:
+        yield Fault(f"{where}/policy/idle_probe_ms", "must not be shorter than probe_ms")
+    if policy.longest_hold_s < policy.clean_s:
+        yield Fault(f"{where}/policy/longest_hold_s", "must not be shorter than clean_s")
+
+
+def _bad_lan(where: str, lan: Lan) -> Iterator[Fault]:
+    network = ipaddress.IPv4Network(lan.network)
+    for name in ("address", "dhcp_first", "dhcp_last"):
+        text = getattr(lan, name)
+        if text and ipaddress.IPv4Address(text) not in network:
+            values = {"address": text, "network": lan.network}
+            yield Fault(f"{where}/lan/{name}", "%(address)s is not in %(network)s", values)
+    if bool(lan.dhcp_first) != bool(lan.dhcp_last):
+        yield Fault(f"{where}/lan/dhcp_last", "goes with dhcp_first")
+    elif lan.dhcp_first:
+        first, last = map(ipaddress.IPv4Address, (lan.dhcp_first, lan.dhcp_last))
+        if not first <= last:
+            yield Fault(f"{where}/lan/dhcp_last", "must not be before dhcp_first")
+        elif first <= ipaddress.IPv4Address(lan.address) <= last:
+            yield Fault(f"{where}/lan/address", "must not be among those that DHCP gives out")
+
+
+def _bad_line(where: str, line: Line) -> Iterator[Fault]:
+    if line.addressing == "static":
+        if not (line.address and line.gateway):
+            yield Fault(f"{where}/address", "a static line needs an address and a gateway")
+        elif not _same_network(line):
+            yield Fault(f"{where}/gateway", "must be in the network of the line's address")
+    if line.addressing == "pppoe" and not (line.user and line.password):
+        yield Fault(f"{where}/user", "PPPoE needs a user and a password")
+    for name in ("password", "pin"):
+        text = getattr(line, name).reveal()
+        if len(text) > 128 or not (text.isascii() and text.replace(" ", "x").isprintable()):
+            yield Fault(f"{where}/{name}", "must have at most 128 signs of plain ASCII")
+
+
+def _same_network(line: Line) -> bool:
+    try:
+        network = ipaddress.IPv4Interface(line.address).network
+    except ValueError:
+        return False
+    return ipaddress.IPv4Address(line.gateway) in network
+
+
+def _shared_numbers(state: State) -> Iterator[Fault]:
+    """Two branches with one number, and numbers that a tunnel's network has no room for."""
+    numbers = [branch.number for branch in state.branches]
+    room = min((ipaddress.IPv4Network(each).num_addresses for each in state.tunnels), default=0)
+    for branch in state.branches:
+        where = f"vpn/branches/{branch.id}/number"
+        if numbers.count(branch.number) > 1:
+            yield Fault(where, "belongs to another branch too")
+        if branch.number + 2 >= room:
+            yield Fault(where, "is larger than the networks of the tunnels")
+
+
+def _overlaps(state: State) -> Iterator[Fault]:
+    """Networks that hide each other: a packet could go to one of them only."""
+    taken = [*_own_networks(state)]
+    for branch in state.branches:
+        taken += [(f"vpn/branches/{branch.id}/lan", each) for each in branch.lan.networks]
+    for (_first, one), (where, other) in combinations(taken, 2):
+        if ipaddress.IPv4Network(one).overlaps(ipaddress.IPv4Network(other)):
+            values = {"one": other, "other": one}
+            yield Fault(where, "%(one)s overlaps with %(other)s", values)
+
+
+def _own_networks(state: State) -> Iterable[tuple[str, str]]:
+    yield "vpn/inner_address", f"{state.inner_address}/32"
+    yield from (("vpn/tunnels", each) for each in state.tunnels)
+    yield from (("vpn/server_networks", each) for each in state.server_networks)
+
+
+def files(_state: State, _references: References, _machine: Machine) -> Iterator[File]:
+    """No file."""
+    yield from ()
+
+
+def probes(_state: State, _references: References) -> Iterator[Probe]:
+    """Nothing that Asterisk could be asked."""
+    yield from ()
