@@ -7,6 +7,7 @@ never taken from outside. Answers hold no secrets except that of `state`.
 from __future__ import annotations
 
 import logging
+import time
 import traceback
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -19,10 +20,12 @@ from appliance.apply.jobs import Jobs
 from appliance.apply.switch import encode_proof
 from appliance.asterisk.check_sync import Event, Outcome, check_sync
 from appliance.services import registry
-from appliance.state.codec import decode, encode, mask
+from appliance.state.codec import decode, encode, mask, reveal
 from appliance.state.faults import Fault, StateError
-from appliance.state.fields import Between, Label, OptionalLabel, Pattern
+from appliance.state.fields import Between, Label, ObjectId, OptionalLabel, Pattern
 from appliance.state.system_state import SystemState, encode_system
+from appliance.system import vpn_sessions
+from appliance.system.vpn_authority import VpnAuthority
 
 log = logging.getLogger("engine.verbs")
 
@@ -30,6 +33,7 @@ ConfirmWithin = Annotated[int, Between(0, 3600, "s")]
 RevisionNumber = Annotated[int, Between(1, 10**9)]
 Base = Annotated[int, Between(0, 10**9)]
 Endpoint = Annotated[str, Pattern(r"[0-9]{2,8}-[1-9]", "an endpoint such as 215-1")]
+Below = Annotated[int, Between(0, 999_999)]
 CandidateId = Annotated[str, Pattern(r"[0-9a-f]{64}", "the name of a planned state")]
 
 
@@ -39,6 +43,8 @@ class Verbs:
     def __init__(self, engine: Engine, jobs: Jobs) -> None:
         self._engine = engine
         self._jobs = jobs
+        self._layout = engine.machine.layout
+        self._authority = VpnAuthority(self._layout.vpn, time.time)
 
     def status(self, _request: Mapping[str, Any]) -> dict[str, Any]:
         """The revision in force, the open trial, and whether Asterisk answers."""
@@ -141,6 +147,34 @@ class Verbs:
     def undo(self, request: Mapping[str, Any]) -> int:
         """Take back the revision that waits."""
         return self._engine.undo(_take(request, "why", OptionalLabel, "taken back by hand"))
+
+    # ── routers of branches ───────────────────────────────────────────────────────
+
+    def vpn_records(self, _request: Mapping[str, Any]) -> list[Any]:
+        """Every certificate that a router was ever given."""
+        return [encode(record) for record in self._authority.records()]
+
+    def vpn_issue(self, request: Mapping[str, Any]) -> Any:
+        """The next router of a branch, with secrets: for the file or answer that it gets."""
+        name = _take(request, "name", ObjectId)
+        return encode(self._authority.issue(name, _take(request, "request", str, "")), reveal)
+
+    def vpn_revoke(self, request: Mapping[str, Any]) -> list[Any]:
+        """End a branch's routers, those before a generation (0: all), and put them off."""
+        name = _take(request, "name", ObjectId)
+        below = _take(request, "below", Below, 0)
+        ended = self._authority.revoke(name, below or None)
+        if ended:
+            vpn_sessions.put_off(self._layout, name)
+        return [encode(record) for record in ended]
+
+    def vpn_sessions(self, _request: Mapping[str, Any]) -> list[Any]:
+        """The tunnels that are open."""
+        return [encode(session) for session in vpn_sessions.sessions(self._layout)]
+
+    def vpn_vouch(self, _request: Mapping[str, Any]) -> Any:
+        """The VPN authority's word for the certificate that the web server presents."""
+        return encode(self._authority.vouch(self._layout.certificates / "web.crt"))
 
     def _state(self, request: Mapping[str, Any]) -> SystemState:
         """The state that a request is about: sent along, or named after an earlier plan."""

@@ -79,6 +79,16 @@ class Layout:
         return self.state / "certificates"
 
     @property
+    def vpn(self) -> Path:
+        """The authority of the branch tunnels, the server's papers and the revocation list."""
+        return self.state / "vpn"
+
+    @property
+    def vpn_sockets(self) -> Path:
+        """The management sockets of the VPN servers, `<name>.sock`, for root only."""
+        return self.run / "vpn"
+
+    @property
     def facts(self) -> Path:
         """What first boot or a checkout has settled about this machine: ports, groups."""
         return self.prefix / "etc/centralino/machine.json"

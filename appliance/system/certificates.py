@@ -6,8 +6,6 @@ before anybody has brought a certificate of a public authority.
 
 from __future__ import annotations
 
-import os
-import shutil
 import subprocess
 import tempfile
 from collections.abc import Sequence
@@ -15,6 +13,8 @@ from pathlib import Path
 
 from appliance import product
 from appliance.apply import atomic
+from appliance.system import openssl
+from appliance.system.openssl import Word
 
 AUTHORITY_DAYS = 3650
 SERVER_DAYS = 397
@@ -23,8 +23,6 @@ SERVER_DAYS = 397
 RENEW_BEFORE_DAYS = 30
 
 LOOPBACK = ("127.0.0.1", "::1")
-
-_Word = str | int | Path
 
 
 def ensure_authority(folder: Path) -> None:
@@ -58,10 +56,10 @@ def issue_server(
     with tempfile.TemporaryDirectory(dir=folder) as scratch:
         work = Path(scratch)
         (work / "extensions").write_text(extensions)
-        _make_key(work / "key")
-        request: list[_Word] = ["req", "-new", "-key", work / "key", "-subj", f"/CN={names[0]}"]
-        _openssl(*request, "-out", work / "request")
-        _openssl(
+        openssl.make_key(work / "key")
+        request: list[Word] = ["req", "-new", "-key", work / "key", "-subj", f"/CN={names[0]}"]
+        openssl.run(*request, "-out", work / "request")
+        openssl.run(
             *("x509", "-req", "-in", work / "request", "-days", SERVER_DAYS),
             *("-CA", folder / "authority.crt", "-CAkey", folder / "authority.key"),
             *("-extfile", work / "extensions", "-out", work / "certificate"),
@@ -82,7 +80,7 @@ def _covers(certificate: Path, names: Sequence[str], addresses: Sequence[str]) -
 
 def _agrees(certificate: Path, *question: str) -> bool:
     """What `openssl x509` says to a -check option: 3.x answers only in words for some."""
-    program = _program()
+    program = openssl.program()
     asked = subprocess.run(
         [program, "x509", "-noout", "-in", str(certificate), *question],
         capture_output=True,
@@ -94,8 +92,8 @@ def _agrees(certificate: Path, *question: str) -> bool:
 def _make_authority(folder: Path) -> None:
     with tempfile.TemporaryDirectory(dir=folder) as scratch:
         work = Path(scratch)
-        _make_key(work / "key")
-        _openssl(
+        openssl.make_key(work / "key")
+        openssl.run(
             *("req", "-x509", "-key", work / "key", "-days", AUTHORITY_DAYS),
             *("-subj", f"/CN={product.NAME} authority"),
             *("-addext", "basicConstraints=critical,CA:TRUE,pathlen:0"),
@@ -104,23 +102,3 @@ def _make_authority(folder: Path) -> None:
         )
         atomic.write_file(folder / "authority.key", (work / "key").read_bytes(), 0o600)
         atomic.write_file(folder / "authority.crt", (work / "certificate").read_bytes(), 0o644)
-
-
-def _make_key(path: Path) -> None:
-    _openssl("genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256", "-out", path)
-
-
-def _openssl(*arguments: _Word) -> None:
-    subprocess.run(
-        [_program(), *map(str, arguments)],
-        check=True,
-        capture_output=True,
-        env={**os.environ, "LC_ALL": "C"},
-    )
-
-
-def _program() -> str:
-    program = shutil.which("openssl")
-    if program is None:
-        raise FileNotFoundError("openssl is not installed")
-    return program

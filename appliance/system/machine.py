@@ -6,6 +6,7 @@ import grp
 import json
 import os
 import socket
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,7 @@ from appliance.state.fields import Address, Between, Port, Secret
 from appliance.state.machine import Layout, Machine
 from appliance.state.tokens import new_secret
 from appliance.system import accounts, certificates, mail
+from appliance.system.vpn_authority import VpnAuthority
 
 
 def runtime_of(root: Path | None) -> Runtime:
@@ -79,6 +81,7 @@ def load_machine(prefix: Path, runtime: Runtime) -> Machine:
     mail.make_folders(layout, mail_user, groups.get(accounts.SHARED_GROUP, groups[mail.GROUP]))
     name = facts.host_name or socket.gethostname()
     _ensure_certificates(layout, name, facts.addresses, groups)
+    VpnAuthority(layout.vpn, time.time).ensure()
     return Machine(
         layout=layout,
         host_name=name,
