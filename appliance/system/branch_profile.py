@@ -20,11 +20,12 @@ around it, 52 of OpenVPN (AES-256-GCM) with its UDP and IP, 18 of Ethernet."""
 class Material:
     """What the machine has made for one router.
 
-    Certificate, key, authority and tls-crypt-v2 key are PEM texts. `probe_key` signs the
+    `generation` counts the routers that the branch has had. Certificate, key, authority and tls-crypt-v2 key are PEM texts. `probe_key` signs the
     probes. `phones` are the makers whose phones DHCP recognises, `option_43` what is told to
     all others that read it there.
     """
 
+    generation: int
     authority: str
     certificate: str
     key: Secret
@@ -44,7 +45,7 @@ def build(
         schema=router_profile.SCHEMA,
         site=branch.id,
         label=known.label("site", branch.id),
-        identity=router_profile.Identity(branch.identity, branch.generation),
+        identity=router_profile.Identity(branch.identity, material.generation),
         mode=branch.mode,
         server=_server(state, material),
         vpn=router_profile.Vpn(

@@ -1,8 +1,8 @@
 """Branches: which networks and lines each site has, and the tunnels that reach them.
 
-A branch's router has one identity, a certificate named after the branch's number and the
-router's generation. A new generation (a spare takes over, a router was stolen) shuts the
-older ones out; so does a serial number in `revoked`.
+A branch's router is known by the common name of its certificate, which follows from the
+branch's number. Which of a branch's certificates are good is no wish of the owner but the
+ledger of `appliance.system.vpn_authority`.
 """
 
 from __future__ import annotations
@@ -41,7 +41,6 @@ Interface = Annotated[
 ]
 OptionalPlain = Annotated[str, Pattern(r"[!-~]{0,128}", "at most 128 signs without blanks")]
 Kbits = Annotated[int, Between(0, 10_000_000, "kbit/s")]
-Serial = Annotated[str, Pattern(r"[1-9][0-9]{0,48}", "the number of a certificate")]
 
 MOST_BRANCHES = 1000
 TUNNELS = 2
@@ -124,9 +123,9 @@ class Lan:
 class Branch:
     """A site that is reached through tunnels; `id` is the site's.
 
-    `number` fixes the addresses of its tunnels for good; `generation` counts its routers.
-    `mode`: `floating` has one tunnel that moves to the line in use, `protected` two, over
-    two lines, and sends voice over both. `reaches_branches` lets its phones reach those
+    `number` fixes the addresses of its tunnels for good. `mode`: `floating` has one
+    tunnel that moves to the line in use, `protected` two, over two lines, and sends voice
+    over both. `reaches_branches` lets its phones reach those
     of other branches that are let as well. `calls` at once with `codec` are planned for.
     """
 
@@ -136,7 +135,6 @@ class Branch:
     lines: tuple[Line, ...]
     mode: Literal["floating", "protected"] = "floating"
     policy: LinePolicy = LinePolicy()
-    generation: Annotated[int, Between(1, 999_999)] = 1
     enabled: bool = True
     reaches_branches: bool = False
     borrow_kbits: Kbits = 0
@@ -145,8 +143,8 @@ class Branch:
 
     @property
     def identity(self) -> str:
-        """The common name of its router's certificate."""
-        return f"branch-{self.number}-{self.generation}"
+        """The common name of its routers' certificates."""
+        return f"branch-{self.number}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +155,7 @@ class State:
     take the tunnels, `probe_port` the routers' probes. `inner_address` is what phones
     talk to; it stays the same whatever line a packet took. `tunnels` are the networks
     of the tunnels' own addresses. `server_networks` are those around the appliance, which no
-    branch may use. `revoked` are numbers of certificates that are shut out.
+    branch may use.
     """
 
     addresses: tuple[Ipv4, ...] = ()
@@ -168,7 +166,6 @@ class State:
     tunnels: tuple[Ipv4Network, ...] = ("10.8.0.0/20", "10.8.16.0/20")
     server_networks: tuple[Ipv4Network, ...] = ()
     branches: tuple[Branch, ...] = ()
-    revoked: tuple[Serial, ...] = ()
 
     @property
     def active(self) -> tuple[Branch, ...]:

@@ -15,6 +15,7 @@ from failover_router.router_profile import RouterProfile
 PEM = "-----BEGIN {0}-----\nMIIB\n-----END {0}-----\n"
 
 MATERIAL = branch_profile.Material(
+    generation=1,
     authority=PEM.format("CERTIFICATE"),
     certificate=PEM.format("CERTIFICATE"),
     key=Secret(PEM.format("PRIVATE KEY")),

@@ -31,9 +31,10 @@ def test_a_profile_comes_back_as_it_was_written(plain):
 
 
 def test_it_holds_what_the_model_says_of_site_lines_and_addresses():
-    one = branches.branch(number=7, generation=3, calls=5, borrow_kbits=400)
-    made = branches.profile(branches.state(one))
-    assert (made.site, made.label, made.identity.name) == ("modena", "Modena", "branch-7-3")
+    one = branches.branch(number=7, calls=5, borrow_kbits=400)
+    made = branches.profile(branches.state(one), generation=3)
+    assert (made.site, made.label, made.identity.name) == ("modena", "Modena", "branch-7")
+    assert made.identity.generation == 3
     assert made.vpn.addresses == ("10.8.0.8", "10.8.16.8")
     assert made.server.tunnel_gateways == ("10.8.0.1", "10.8.16.1")
     assert [line.name for line in made.lines] == ["wan1", "wan2"]

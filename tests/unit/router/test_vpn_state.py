@@ -96,11 +96,6 @@ def test_tunnel_addresses_stay_when_other_branches_come_and_go():
     assert alone.tunnel_address(alone.branches[0], 0) == both.tunnel_address(both.branches[1], 0)
 
 
-def test_each_generation_of_router_has_an_identity_of_its_own():
-    old = branch()
-    assert old.identity != dataclasses.replace(old, generation=2).identity
-
-
 def test_branches_that_are_off_are_known_to_nobody():
     made = branches.company(state(dataclasses.replace(branch(), enabled=False)))
     known = registry.references(made)
