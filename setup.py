@@ -59,6 +59,7 @@ setup(
         "appliance",
         "appliance.apply",
         "appliance.asterisk",
+        "appliance.branches",
         "appliance.disk",
         "appliance.firstboot",
         "appliance.installer",

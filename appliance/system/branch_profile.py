@@ -3,26 +3,24 @@ has made for this router."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
 from dataclasses import dataclass
 
+from appliance.branches.bandwidth import Call
 from appliance.state.fields import Secret
 from appliance.state.references import References
 from appliance.system import vpn
 from failover_router import router_profile
-
-VOICE_KBITS: Mapping[str, int] = {"alaw": 108, "ulaw": 108, "g722": 108, "gsm": 58, "opus": 68}
-"""One call in one direction inside the tunnel: RTP every 20 ms, 40 bytes of RTP, UDP and IP
-around it, 52 of OpenVPN (AES-256-GCM) with its UDP and IP, 18 of Ethernet."""
 
 
 @dataclass(frozen=True, slots=True)
 class Material:
     """What the machine has made for one router.
 
-    `generation` counts the routers that the branch has had. Certificate, key, authority and tls-crypt-v2 key are PEM texts. `probe_key` signs the
-    probes. `phones` are the makers whose phones DHCP recognises, `option_43` what is told to
-    all others that read it there.
+    `generation` counts the routers that the branch has had. Certificate, key, authority and
+    tls-crypt-v2 key are PEM texts. `probe_key` signs the probes, `portal_key` what is said at
+    the door `portal`. `phones` are the makers whose phones DHCP recognises, `option_43` what
+    is told to all others that read it there.
     """
 
     generation: int
@@ -35,6 +33,7 @@ class Material:
     provisioning_url: str = ""
     option_43: str = ""
     portal: str = ""
+    portal_key: Secret = Secret("")  # noqa: RUF009 - immutable
 
 
 def build(
@@ -60,8 +59,9 @@ def build(
         policy=_policy(branch.policy),
         routes=_routes(state, branch),
         borrow_kbits=branch.borrow_kbits,
-        voice_kbits=branch.calls * VOICE_KBITS[branch.codec],
+        voice_kbits=math.ceil(branch.calls * Call(branch.codec).kbits),
         portal=material.portal,
+        portal_key=material.portal_key.reveal(),
     )
     return router_profile.read(router_profile.write(made))
 

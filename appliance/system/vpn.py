@@ -16,7 +16,16 @@ from typing import Annotated, Literal
 from appliance.render.fileset import File
 from appliance.state.checks import duplicate_ids
 from appliance.state.faults import Fault
-from appliance.state.fields import Between, Label, NetworkRule, ObjectId, Pattern, Port, Secret
+from appliance.state.fields import (
+    Between,
+    Label,
+    NetworkRule,
+    ObjectId,
+    OptionalLabel,
+    Pattern,
+    Port,
+    Secret,
+)
 from appliance.state.machine import Machine
 from appliance.state.references import Reference, References
 from appliance.verify.probes import Probe
@@ -57,6 +66,7 @@ class Line:
     rarely while nothing uses it, and beyond its cap is used when nothing else is left.
     `address` (with its prefix length) and `gateway` are for static addressing, `user` and
     `password` for PPPoE, `access_point` and `pin` for a modem. Speeds of 0 are not known.
+    `provider` is for people, and for seeing that two lines share one.
     """
 
     id: ObjectId
@@ -76,6 +86,7 @@ class Line:
     priority: Annotated[int, Between(1, 99)] = 10
     metered: bool = False
     monthly_cap_mb: Annotated[int, Between(0, 10_000_000, "MB")] = 0
+    provider: OptionalLabel = ""
 
 
 @dataclass(frozen=True, slots=True)

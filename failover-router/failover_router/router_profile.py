@@ -235,7 +235,8 @@ class Policy:
 class RouterProfile:
     """All of it. `routes` are further networks behind the appliance, such as other
     branches; `borrow_kbits` is what ordinary data may take of a line for voice, 0 nothing.
-    `portal` is the address of the portal's door for routers, "" for none."""
+    `portal` is the address of the portal's door for routers and `portal_key` what is signed
+    with there, "" for none."""
 
     schema: Literal[1]
     site: str
@@ -251,6 +252,7 @@ class RouterProfile:
     borrow_kbits: int
     voice_kbits: int
     portal: str
+    portal_key: str
 
     def faults(self) -> Iterator[str]:
         yield from _matches("site", self.site, _NAME, "a name of small letters and digits")
@@ -268,6 +270,7 @@ class RouterProfile:
             yield from _within(name, getattr(self, name), 0, 10_000_000)
         if self.portal:
             yield from _matches("portal", self.portal, _URL, "an address")
+            yield from _matches("portal_key", self.portal_key, _KEY, "64 hexadecimal digits")
 
     def line(self, name: str) -> Line:
         """The line of this name; LookupError when there is none."""
