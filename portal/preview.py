@@ -16,10 +16,11 @@ from appliance.state.tokens import new_secret
 from portal import sample
 from portal.core.accounts import account_of, new_account
 from portal.core.app import create_app
-from portal.core.db import transaction
+from portal.core.db import db, transaction
 from portal.core.keys import derived
 from portal.core.settings import Settings
 from portal.core.upgrade import bring_up_to_date
+from portal.phone_board.server import PretendServer
 
 
 def settings_in(folder: Path, *, testing: bool = False) -> Settings:
@@ -33,6 +34,15 @@ def settings_in(folder: Path, *, testing: bool = False) -> Settings:
         pretend=True,
         testing=testing,
     )
+
+
+def let_go(app: Flask) -> None:
+    """Close the databases of an application that is needed no more."""
+    with app.app_context():
+        db.engine.dispose()
+    pretended = app.extensions.get("provisioning")
+    if isinstance(pretended, PretendServer):
+        pretended.close()
 
 
 def _kept(path: Path) -> Secret:

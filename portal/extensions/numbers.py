@@ -21,6 +21,8 @@ def _extensions() -> tuple[object, object]:
 
 def extension_with(number: str) -> str:
     """The id of the extension with a number; "" when there is none."""
+    if not (number.isascii() and number.isdigit()):
+        return ""  # PostgreSQL refuses to look for some of what can be typed, such as NUL
     query = db.select(DraftObject.key).filter(*_extensions(), DraftObject.number == number)
     return db.session.scalar(query.limit(1)) or ""
 

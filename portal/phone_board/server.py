@@ -73,6 +73,10 @@ class PretendServer(ProvisioningClient):
             if index % 5:
                 self._fetch(entry)
 
+    def close(self) -> None:
+        """Let go of the desk's database; an application that ends does this first."""
+        self._desk.ledger.close()
+
     def _fetch(self, entry: book.Entry) -> None:
         phone = entry.phone
         vendor = phone.model.vendor

@@ -19,7 +19,7 @@ from werkzeug.serving import make_server
 from portal.core.app import create_app
 from portal.core.settings import Settings
 from portal.core.upgrade import bring_up_to_date
-from portal.preview import add_account, settings_in
+from portal.preview import add_account, let_go, settings_in
 
 CHROMIUM = "/usr/bin/chromium"
 FLAGS = (
@@ -63,6 +63,7 @@ def serving(folder: Path, *, pace_s: float = 0.05) -> Iterator[Site]:
         server.shutdown()
         server.server_close()
         thread.join(5)
+        let_go(app)
 
 
 @contextmanager

@@ -10,7 +10,7 @@ import yaml
 from appliance.state.machine import Layout
 from appliance.system import accounts, processes
 from appliance.system.watch import PACKAGED, appliance_site, unit_of
-from tools import debian_pool
+from tools import debian_pool, debian_root
 from tools.image import accounts as fixed
 
 CHECKOUT = Path(__file__).resolve().parent.parent.parent
@@ -115,3 +115,8 @@ def test_the_package_list_of_setup_names_every_package_of_ours():
         for init in (CHECKOUT / top).rglob("__init__.py"):
             name = ".".join(init.parent.relative_to(CHECKOUT).parts)
             assert f'"{name}"' in text, f"{name} is not in setup.py"
+
+
+def test_the_root_of_the_tests_has_what_the_portal_of_an_appliance_has():
+    said = yaml.safe_load((CHECKOUT / "roles/portal/defaults/main.yml").read_text())
+    assert set(said["portal_packages"]) <= set(debian_root.PACKAGES)

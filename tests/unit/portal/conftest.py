@@ -18,10 +18,9 @@ from sqlalchemy import create_engine, text
 
 from portal import sample
 from portal.core.app import create_app
-from portal.core.db import db
 from portal.core.settings import Settings
 from portal.core.upgrade import bring_up_to_date
-from portal.preview import add_account, settings_in
+from portal.preview import add_account, let_go, settings_in
 from tests.support import postgresql
 from tests.support.portal_accounts import session_of
 
@@ -32,8 +31,7 @@ MakeDatabase = Callable[[Path], str]
 def _finished(settings: Settings) -> None:
     app = create_app(settings)
     bring_up_to_date(app)
-    with app.app_context():
-        db.engine.dispose()
+    let_go(app)
 
 
 @pytest.fixture(scope="session")
@@ -85,8 +83,7 @@ def app(tmp_path, make_database, compiled) -> Iterator[Flask]:
     made.extensions["engine"].pace_s = 0
     made.jinja_env.bytecode_cache = compiled
     yield made
-    with made.app_context():
-        db.engine.dispose()
+    let_go(made)
 
 
 @pytest.fixture
