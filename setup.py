@@ -76,6 +76,7 @@ setup(
         "failover_router",
         "portal",
         "portal.accounts",
+        "portal.alarms",
         "portal.audit",
         "portal.changes",
         "portal.core",

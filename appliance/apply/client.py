@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from appliance.apply import protocol
+from appliance.apply.machine_client import MachineCalls
 from appliance.state.faults import Fault
 from appliance.state.system_state import SystemState, encode_system
 
@@ -33,7 +34,7 @@ class EngineError(RuntimeError):
 
 
 @dataclass(frozen=True, slots=True)
-class EngineClient:
+class EngineClient(MachineCalls):
     """Talks to the engine at `socket_path`; each call is one connection."""
 
     socket_path: Path

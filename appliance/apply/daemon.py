@@ -25,12 +25,15 @@ from pathlib import Path
 from typing import Any
 
 from appliance.apply import protocol
+from appliance.apply.desk import MachineDesk, desk_of
 from appliance.apply.engine import Engine
 from appliance.apply.jobs import Jobs
 from appliance.apply.verbs import MESSENGER_VERBS, Verbs, answer, describe
+from appliance.asterisk.runtime import Runtime
 from appliance.state.machine import Layout
 from appliance.system import notify, space
-from appliance.system.machine import load_machine, runtime_of
+from appliance.system.machine import load_machine, read_facts, runtime_of
+from appliance.system.processes import Site
 from appliance.verify.shadow import Shadow
 
 log = logging.getLogger("engine")
@@ -131,7 +134,9 @@ def _peer(connection: socket.socket) -> int:
     return int(user)
 
 
-def serve(engine: Engine, socket_path: Path, clients: Clients, group: int) -> None:
+def serve(
+    engine: Engine, socket_path: Path, clients: Clients, group: int, desk: MachineDesk
+) -> None:
     """Recover, make sure that there is a revision, then serve until SIGTERM.
 
     Work that is under way then is brought to its end first: what an apply has begun, it
@@ -145,8 +150,9 @@ def serve(engine: Engine, socket_path: Path, clients: Clients, group: int) -> No
         log.warning("after a restart: %s", done)
     log.info("revision=%d in force", engine.initialise())
     jobs = Jobs(describe)
-    server = EngineServer(socket_path, Verbs(engine, jobs), clients, group)
+    server = EngineServer(socket_path, Verbs(engine, jobs, desk), clients, group)
     threading.Thread(target=server.serve_forever, name="socket", daemon=True).start()
+    desk.sentinel.start()
     notify.tell("READY=1")
     heartbeat = notify.Heartbeat()
     try:
@@ -154,6 +160,7 @@ def serve(engine: Engine, socket_path: Path, clients: Clients, group: int) -> No
             _tick(engine)
             heartbeat.beat()
     finally:
+        desk.sentinel.stop()
         server.shutdown()
         socket_path.unlink(missing_ok=True)
         jobs.finish()
@@ -193,6 +200,7 @@ def main() -> None:
     parser.add_argument(
         "--messenger", action="append", default=[], help="user that may notify phones"
     )
+    parser.add_argument("--checkout", action="store_true", help="a supervisor starts processes")
     options = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(name)s %(levelname)s %(message)s")
     os.umask(0o022)
@@ -202,7 +210,13 @@ def main() -> None:
     group = machine.groups.get("centralino", 0)
     clients = Clients(allowed_users(options.allow), allowed_users(options.messenger))
     with only_one(machine.layout):
-        serve(engine, machine.layout.engine_socket, clients, group)
+        desk = desk_of(engine, _site(options, machine.layout, runtime))
+        serve(engine, machine.layout.engine_socket, clients, group, desk)
+
+
+def _site(options: argparse.Namespace, layout: Layout, runtime: Runtime) -> Site:
+    python = Path(sys.executable)
+    return Site(layout, read_facts(layout), runtime, python, checkout=options.checkout)
 
 
 if __name__ == "__main__":

@@ -7,25 +7,26 @@ never taken from outside. Answers hold no secrets except that of `state`.
 from __future__ import annotations
 
 import logging
-import time
 import traceback
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
 from appliance.apply.course import Progress
+from appliance.apply.desk import MachineDesk
 from appliance.apply.engine import Engine
 from appliance.apply.errors import NotProved, Refused
 from appliance.apply.jobs import Jobs
+from appliance.apply.machine_verbs import MachineVerbs
 from appliance.apply.switch import encode_proof
+from appliance.apply.taken import take
 from appliance.asterisk.check_sync import Event, Outcome, check_sync
 from appliance.services import registry
-from appliance.state.codec import decode, encode, mask, reveal
+from appliance.state.codec import encode, mask, reveal
 from appliance.state.faults import Fault, StateError
 from appliance.state.fields import Between, Label, ObjectId, OptionalLabel, Pattern
 from appliance.state.system_state import SystemState, encode_system
 from appliance.system import vpn_sessions
-from appliance.system.vpn_authority import VpnAuthority
 
 log = logging.getLogger("engine.verbs")
 
@@ -37,14 +38,13 @@ Below = Annotated[int, Between(0, 999_999)]
 CandidateId = Annotated[str, Pattern(r"[0-9a-f]{64}", "the name of a planned state")]
 
 
-class Verbs:
+class Verbs(MachineVerbs):
     """Each public method is one verb."""
 
-    def __init__(self, engine: Engine, jobs: Jobs) -> None:
+    def __init__(self, engine: Engine, jobs: Jobs, machine: MachineDesk) -> None:
         self._engine = engine
         self._jobs = jobs
-        self._layout = engine.machine.layout
-        self._authority = VpnAuthority(self._layout.vpn, time.time)
+        self._machine = machine
 
     def status(self, _request: Mapping[str, Any]) -> dict[str, Any]:
         """The revision in force, the open trial, and whether Asterisk answers."""
@@ -54,6 +54,7 @@ class Verbs:
             "trial": encode(trial) if trial else None,
             "seconds_left": self._engine.seconds_left(),
             "asterisk_running": self._engine.console.running(),
+            "alarms": self._machine.book.counts(),
         }
 
     def history(self, _request: Mapping[str, Any]) -> list[Any]:
@@ -62,21 +63,21 @@ class Verbs:
 
     def report(self, request: Mapping[str, Any]) -> Any:
         """How a revision was proved and verified, what was reloaded, how long it took."""
-        return self._engine.store.report(_take(request, "number", RevisionNumber))
+        return self._engine.store.report(take(request, "number", RevisionNumber))
 
     def difference(self, request: Mapping[str, Any]) -> Any:
         """How two kept revisions differ, in the owner's wishes and in the files."""
-        older, newer = (_take(request, name, RevisionNumber) for name in ("older", "newer"))
+        older, newer = (take(request, name, RevisionNumber) for name in ("older", "newer"))
         return encode(self._engine.difference(older, newer))
 
     def state(self, request: Mapping[str, Any]) -> Any:
         """The state of a revision, with its secrets: for the portal's draft and exports."""
-        number = _take(request, "number", RevisionNumber)
+        number = take(request, "number", RevisionNumber)
         return encode_system(registry.decode(self._engine.store.state_data(number)))
 
     def masked_state(self, request: Mapping[str, Any]) -> Any:
         """The state of a revision with its secrets as dots, for showing."""
-        number = _take(request, "number", RevisionNumber)
+        number = take(request, "number", RevisionNumber)
         return encode_system(registry.decode(self._engine.store.state_data(number)), mask)
 
     def drift(self, _request: Mapping[str, Any]) -> Mapping[str, str]:
@@ -93,7 +94,7 @@ class Verbs:
 
     def plan(self, request: Mapping[str, Any]) -> dict[str, Any]:
         """What applying a state would do; `candidate` is its name from here on."""
-        plan = self._engine.plan(self._state(request), _take(request, "base", Base))
+        plan = self._engine.plan(self._state(request), take(request, "base", Base))
         return {**encode(plan), "empty": plan.empty}
 
     def prove(self, request: Mapping[str, Any]) -> dict[str, Any]:
@@ -104,9 +105,9 @@ class Verbs:
     def apply(self, request: Mapping[str, Any]) -> dict[str, Any]:
         """Begin to apply a state; a job whose result is the revision's number."""
         state = self._state(request)
-        base = _take(request, "base", Base)
-        author = _take(request, "author", Label)
-        reason = _take(request, "reason", OptionalLabel, "")
+        base = take(request, "base", Base)
+        author = take(request, "author", Label)
+        reason = take(request, "reason", OptionalLabel, "")
         options = _options(request)
         return self._start(
             "apply",
@@ -115,8 +116,8 @@ class Verbs:
 
     def return_to(self, request: Mapping[str, Any]) -> dict[str, Any]:
         """Begin to apply an older revision's state again; a job as `apply`."""
-        number = _take(request, "number", RevisionNumber)
-        author = _take(request, "author", Label)
+        number = take(request, "number", RevisionNumber)
+        author = take(request, "author", Label)
         options = _options(request)
         return self._start(
             "return_to",
@@ -129,57 +130,61 @@ class Verbs:
 
     def job(self, request: Mapping[str, Any]) -> dict[str, Any]:
         """How far a job is."""
-        return self._jobs.get(_take(request, "id", str)).as_data()
+        return self._jobs.get(take(request, "id", str)).as_data()
 
     def check_sync(self, request: Mapping[str, Any]) -> Outcome:
         """Tell one telephone to fetch its configuration, unless it is in a call."""
         trial = self._engine.trial()
-        endpoints = _take(request, "endpoints", tuple[Endpoint, ...])
-        event = _take(request, "event", Event)
+        endpoints = take(request, "endpoints", tuple[Endpoint, ...])
+        event = take(request, "event", Event)
         if trial is not None and trial.phase == "switching":
             return "busy"
         return check_sync(self._engine.console, endpoints, event)
 
     def confirm(self, request: Mapping[str, Any]) -> None:
         """Keep the revision that waits."""
-        self._engine.confirm(_take(request, "number", RevisionNumber))
+        self._engine.confirm(take(request, "number", RevisionNumber))
 
     def undo(self, request: Mapping[str, Any]) -> int:
         """Take back the revision that waits."""
-        return self._engine.undo(_take(request, "why", OptionalLabel, "taken back by hand"))
+        return self._engine.undo(take(request, "why", OptionalLabel, "taken back by hand"))
 
     # ── routers of branches ───────────────────────────────────────────────────────
 
     def vpn_records(self, _request: Mapping[str, Any]) -> list[Any]:
         """Every certificate that a router was ever given."""
-        return [encode(record) for record in self._authority.records()]
+        return [encode(record) for record in self._machine.authority.records()]
 
     def vpn_issue(self, request: Mapping[str, Any]) -> Any:
         """The next router of a branch, with secrets: for the file or answer that it gets."""
-        name = _take(request, "name", ObjectId)
-        return encode(self._authority.issue(name, _take(request, "request", str, "")), reveal)
+        name = take(request, "name", ObjectId)
+        return encode(
+            self._machine.authority.issue(name, take(request, "request", str, "")), reveal
+        )
 
     def vpn_revoke(self, request: Mapping[str, Any]) -> list[Any]:
         """End a branch's routers, those before a generation (0: all), and put them off."""
-        name = _take(request, "name", ObjectId)
-        below = _take(request, "below", Below, 0)
-        ended = self._authority.revoke(name, below or None)
+        name = take(request, "name", ObjectId)
+        below = take(request, "below", Below, 0)
+        ended = self._machine.authority.revoke(name, below or None)
         if ended:
-            vpn_sessions.put_off(self._layout, name)
+            vpn_sessions.put_off(self._machine.site.layout, name)
         return [encode(record) for record in ended]
 
     def vpn_sessions(self, _request: Mapping[str, Any]) -> list[Any]:
         """The tunnels that are open."""
-        return [encode(session) for session in vpn_sessions.sessions(self._layout)]
+        return [encode(session) for session in vpn_sessions.sessions(self._machine.site.layout)]
 
     def vpn_vouch(self, _request: Mapping[str, Any]) -> Any:
         """The VPN authority's word for the certificate that the web server presents."""
-        return encode(self._authority.vouch(self._layout.certificates / "web.crt"))
+        return encode(
+            self._machine.authority.vouch(self._machine.site.layout.certificates / "web.crt")
+        )
 
     def _state(self, request: Mapping[str, Any]) -> SystemState:
         """The state that a request is about: sent along, or named after an earlier plan."""
         if "candidate" in request:
-            return self._engine.candidate(_take(request, "candidate", CandidateId))
+            return self._engine.candidate(take(request, "candidate", CandidateId))
         return registry.decode(request.get("state"))
 
     def _start(self, verb: str, work: Callable[[Progress], Any]) -> dict[str, Any]:
@@ -189,7 +194,7 @@ class Verbs:
 MESSENGER_VERBS = frozenset({"check_sync"})
 """What the provisioning server may ask: nothing that changes the machine."""
 
-VERBS = frozenset(name for name in vars(Verbs) if not name.startswith("_"))
+VERBS = frozenset(name for name in dir(Verbs) if not name.startswith("_"))
 
 
 def answer(verbs: Verbs, request: Mapping[str, Any]) -> dict[str, Any]:
@@ -234,15 +239,6 @@ def fault_data(fault: Fault) -> dict[str, Any]:
 
 def _options(request: Mapping[str, Any]) -> dict[str, Any]:
     return {
-        "confirm_within_s": _take(request, "confirm_within_s", ConfirmWithin, 0),
-        "overwrite": _take(request, "overwrite", bool, False),
+        "confirm_within_s": take(request, "confirm_within_s", ConfirmWithin, 0),
+        "overwrite": take(request, "overwrite", bool, False),
     }
-
-
-_REQUIRED = object()
-
-
-def _take(request: Mapping[str, Any], name: str, kind: Any, default: Any = _REQUIRED) -> Any:
-    if name not in request and default is not _REQUIRED:
-        return default
-    return decode(kind, request.get(name), name)

@@ -98,6 +98,17 @@ class Runtime:
         apart = ["unshare", "--mount", "--propagation", "private"]
         return [*place, *apart, "sh", "-ec", "\n".join(steps)]
 
+    def hand_in_mail(self, shared: Iterable[Path]) -> list[str]:
+        """The command line that takes a mail from its standard input into the relay's queue,
+        in the relay's account, so that the relay may read what is queued."""
+        words = ["/usr/sbin/sendmail", "-t", "-i"]
+        if self.root is None:
+            account = ["--reuid", MAIL_USER, "--regid", MAIL_USER, "--clear-groups"]
+            return ["setpriv", *account, *words]
+        inside = ["chroot", f"--userspec={MAIL_USER}:{MAIL_USER}", str(self.root)]
+        steps = [*_bound(self.root, shared), f"exec {shlex.join([*inside, *words])}"]
+        return ["unshare", "--mount", "--propagation", "private", "sh", "-ec", "\n".join(steps)]
+
     def _start(self, configuration: Path, user: str) -> str:
         inside = ["chroot", str(self.root)] if self.root else []
         return shlex.join([*inside, *_asterisk(configuration, user)])

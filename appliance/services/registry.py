@@ -8,6 +8,7 @@ from typing import Any, Protocol, cast
 
 from appliance.render.fileset import File, FileSet
 from appliance.services import (
+    alarms,
     asterisk_core,
     classes_of_service,
     devices,
@@ -61,6 +62,7 @@ SERVICES: Mapping[str, Service] = MappingProxyType(
             pickup_groups,
             ring_groups,
             mail,
+            alarms,
             voicemail_boxes,
             music_on_hold,
             feature_codes,

@@ -89,6 +89,11 @@ class Layout:
         return self.run / "vpn"
 
     @property
+    def metrics(self) -> Path:
+        """Figures for Prometheus, in the form that its node exporter collects."""
+        return self.run / "metrics"
+
+    @property
     def facts(self) -> Path:
         """What first boot or a checkout has settled about this machine: ports, groups."""
         return self.prefix / "etc/centralino/machine.json"

@@ -104,6 +104,8 @@ def in_start_order(processes: Iterable[Process]) -> list[Process]:
 def _engine(site: Site) -> Process:
     arguments = ["--prefix", str(site.layout.prefix), "--allow", site.user(accounts.PORTAL)]
     arguments += ["--messenger", site.user(accounts.PROVISIONING)]
+    if site.checkout:
+        arguments += ["--checkout"]
     if site.runtime.root:
         arguments += ["--asterisk-root", str(site.runtime.root)]
     return Process(

@@ -47,6 +47,8 @@ ACTIONS = {
     "account.view_as": _l("Viewed as"),
     "profile.edit": _l("Permission profile changed"),
     "profile.delete": _l("Permission profile deleted"),
+    "alarm.acknowledge": _l("Alarm acknowledged"),
+    "alarm.mail": _l("Mails about alarms changed"),
 }
 
 

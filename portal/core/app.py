@@ -39,6 +39,7 @@ VIEWS = (
     "accounts",
     "audit",
     "system",
+    "alarms",
     "phone_board",
     "setup",
     "wizard",

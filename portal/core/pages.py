@@ -62,7 +62,14 @@ SECTIONS = (
         (
             Entry("accounts.index", _l("Accounts"), "user-shield", "accounts.view"),
             Entry("audit.index", _l("Audit log"), "history", "audit.view"),
+        ),
+    ),
+    Section(
+        "machine",
+        _l("Machine"),
+        (
             Entry("system.index", _l("System"), "server-cog", "system.view"),
+            Entry("alarms.index", _l("Alarms"), "bell", "alarms.view"),
         ),
     ),
 )
@@ -145,6 +152,12 @@ def address(**changed: Any) -> str:
     return url_for(str(request.endpoint), **{**(request.view_args or {}), **kept})
 
 
+def _open_alarms() -> dict[str, int] | None:
+    """Level -> how many alarms nobody has acknowledged; None when there are none."""
+    counts = (status() or {}).get("alarms") or {}
+    return counts if sum(counts.values()) else None
+
+
 def init_app(app: Flask) -> None:
     """Give the templates what they share."""
     app.jinja_env.globals |= {
@@ -163,13 +176,15 @@ def init_app(app: Flask) -> None:
     @app.context_processor
     def shared() -> dict[str, Any]:
         if not current_user or not current_user.is_authenticated:
-            return {"menu": [], "waiting": None, "pending_changes": None, "viewing_as": ""}
+            nothing = {"waiting": None, "pending_changes": None, "open_alarms": None}
+            return {"menu": [], "viewing_as": "", **nothing}
         may = access()
         shows = may.allows("changes.view")
         return {
             "menu": menu(),
             "waiting": (status() or {}).get("trial") if shows else None,
             "pending_changes": pending.count() if shows else None,
+            "open_alarms": _open_alarms() if may.allows("alarms.view") else None,
             "viewing_as": may.viewing_as,
             "may": may.allows,
         }

@@ -24,11 +24,12 @@ from appliance.state.faults import Fault, StateError
 from appliance.state.machine import Machine
 from appliance.state.system_state import SystemState, encode_system
 from appliance.state.tokens import new_secret
+from portal.core.pretend_machine import PretendMachine
 
 STEPS = ("rendering", "proving", "switching", "reloading", "verifying")
 
 
-class PretendEngine:
+class PretendEngine(PretendMachine):
     """The verbs of the engine's client. `pace_s` is how long each step seems to take."""
 
     def __init__(self, path: Path, pace_s: float = 0.4) -> None:
@@ -36,6 +37,7 @@ class PretendEngine:
         self._lock = threading.RLock()
         self._jobs: dict[str, dict[str, Any]] = {}
         self._machine = Machine(secrets={name: new_secret() for name in ("ami-live", "ari-apps")})
+        self.prepare_machine(path.with_name("pretend-machine.json"))
         if not path.exists():
             self._write({"current": 0, "revisions": [], "states": {}, "trial": None})
 
@@ -51,6 +53,7 @@ class PretendEngine:
                 "trial": trial,
                 "seconds_left": left,
                 "asterisk_running": True,
+                "alarms": self.alarm_counts(),
             }
 
     def history(self) -> list[dict[str, Any]]:

@@ -6,9 +6,11 @@ from typing import Any
 
 from flask import Blueprint, make_response, redirect, render_template, url_for
 
+from appliance.apply.client import EngineError, EngineUnreachable
+from portal.alarms.views import shown
 from portal.core import draft, live
 from portal.core.db import db
-from portal.core.engine import status
+from portal.core.engine import engine, status
 from portal.core.i18n import _l
 from portal.core.permissions import Guarded, access, requires, signed_in
 from portal.core.screens import screens
@@ -44,6 +46,7 @@ def index() -> Any:
         engine=status(),
         faults=draft.faults(),
         counts=_counts(),
+        alarms=_alarms(),
     )
     return live.allow(make_response(page))
 
@@ -53,6 +56,20 @@ def index() -> Any:
 def renew() -> Any:
     """Let an open page go on listening to the live hub."""
     return live.allow(make_response("", 204))
+
+
+SHOWN_ALARMS = 3
+
+
+def _alarms() -> list[dict[str, Any]]:
+    """The gravest open alarms that nobody has acknowledged, for those who may see them."""
+    if not access().allows("alarms.view"):
+        return []
+    try:
+        found = engine().alarms()["open"]
+    except (EngineUnreachable, EngineError):
+        return []
+    return [shown(each) for each in found if not each["acknowledged"]][:SHOWN_ALARMS]
 
 
 def _counts() -> list[tuple[Any, int]]:

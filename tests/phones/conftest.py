@@ -16,6 +16,7 @@ import pytest
 
 from appliance import credentials
 from appliance.apply.daemon import Clients, EngineServer
+from appliance.apply.desk import desk_of
 from appliance.apply.jobs import Jobs
 from appliance.apply.verbs import Verbs, describe
 from appliance.services.organisation import State as Organisation
@@ -105,7 +106,9 @@ def _phones_network(pbx: Pbx) -> Iterator[Network]:
 def _engine_socket(pbx: Pbx) -> Iterator[None]:
     """The engine of the test's process, behind its socket as on a real machine."""
     jobs = Jobs(describe)
-    server = EngineServer(pbx.machine.layout.engine_socket, Verbs(pbx.engine, jobs), Clients(), 0)
+    layout = pbx.machine.layout
+    desk = desk_of(pbx.engine, Site(layout, FACTS, pbx.runtime, Path(sys.executable), True))
+    server = EngineServer(layout.engine_socket, Verbs(pbx.engine, jobs, desk), Clients(), 0)
     thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
     thread.start()
     try:

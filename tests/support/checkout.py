@@ -16,9 +16,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from appliance.system import records
 from tests.support.leftovers import clear_away, owned_folder
 from tests.support.network import Network, new_network
-from tools.checkout import records
 from tools.checkout.place import Place
 
 SOURCE = Path(__file__).resolve().parent.parent.parent

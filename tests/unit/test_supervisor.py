@@ -6,9 +6,9 @@ import pytest
 
 from appliance.asterisk.runtime import Runtime
 from appliance.state.machine import Layout
+from appliance.system import records
 from appliance.system.machine import Facts
 from appliance.system.processes import Site, in_start_order, table
-from tools.checkout import records
 from tools.checkout.keeper import Pause
 from tools.checkout.logs import Log
 from tools.checkout.settings import Settings, SettingsError, settings

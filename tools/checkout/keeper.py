@@ -11,11 +11,11 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from appliance.system import records
 from appliance.system.processes import Process
-from tools.checkout import records
+from appliance.system.status_board import StatusBoard
 from tools.checkout.launch import Launcher
 from tools.checkout.logs import Log
-from tools.checkout.status import StatusBoard
 
 FIRST_PAUSE_S = 0.5
 LONGEST_PAUSE_S = 30.0

@@ -16,9 +16,10 @@ from appliance.apply import atomic
 from appliance.services import registry
 from appliance.state.codec import canonical_json
 from appliance.state.system_state import encode_system
+from appliance.system import records, status_board
 from appliance.system.machine import write_facts
 from tools import debian_root
-from tools.checkout import ports, records, status
+from tools.checkout import ports
 from tools.checkout.place import INSIDE, Place
 from tools.checkout.settings import Settings, SettingsError, facts, keep, own_addresses, settings
 from tools.checkout.supervisor import NAME as SUPERVISOR
@@ -68,7 +69,7 @@ def stop(place: Place) -> None:
 
 def show(place: Place) -> bool:
     """Print the status of every process; whether all are ready."""
-    board = status.read(place.status)
+    board = status_board.read(place.status)
     if not board or not records.read(place.records, SUPERVISOR):
         _say("Nothing of this checkout is running.")
         return False
@@ -151,7 +152,7 @@ def _begin_supervisor(place: Place, root: Path | None, *, demo: bool) -> None:
             env={**os.environ, "PYTHONPATH": str(INSIDE)},
         )
     deadline = time.monotonic() + 20
-    while not status.read(place.status):
+    while not status_board.read(place.status):
         if process.poll() is not None or time.monotonic() > deadline:
             said = (place.logs / "supervisor.log").read_text("utf-8", "replace")
             raise CannotRun(f"The supervisor does not start:\n{said[-2000:]}")
@@ -163,7 +164,7 @@ def _wait_until_ready(place: Place) -> None:
     begin = time.monotonic()
     told: dict[str, tuple[str, str]] = {}
     while True:
-        board = status.read(place.status)
+        board = status_board.read(place.status)
         for name, entry in board.items():
             news = (entry.phase, entry.problem if entry.phase == "failing" else "")
             if told.get(name) != news and entry.phase in ("starting", "ready", "failing"):
@@ -179,7 +180,7 @@ def _wait_until_ready(place: Place) -> None:
         time.sleep(0.1)
 
 
-def _what_fails(place: Place, board: Mapping[str, status.ProcessStatus]) -> str:
+def _what_fails(place: Place, board: Mapping[str, status_board.ProcessStatus]) -> str:
     lines = ["Not everything could be started:"]
     for name, entry in board.items():
         if entry.phase != "ready":

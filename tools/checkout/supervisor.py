@@ -14,15 +14,14 @@ from pathlib import Path
 
 from appliance.asterisk.runtime import Runtime
 from appliance.state.machine import Layout
-from appliance.system import accounts
+from appliance.system import accounts, records
 from appliance.system.machine import read_facts
 from appliance.system.processes import Process, Site, in_start_order, table
 from appliance.system.readiness import FileThere
-from tools.checkout import records
+from appliance.system.status_board import StatusBoard
 from tools.checkout.keeper import Keeper, Surroundings
 from tools.checkout.launch import Launcher
 from tools.checkout.place import Place
-from tools.checkout.status import StatusBoard
 
 NAME = "supervisor"
 """The name of its own record."""

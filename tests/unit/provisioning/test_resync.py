@@ -168,7 +168,7 @@ def test_a_phone_in_a_call_on_any_line_hears_nothing(first, second, outcome):
 
 def test_a_messenger_may_only_tell_phones(tmp_path):
     server = EngineServer(
-        tmp_path / "s", Verbs(None, None), Clients(frozenset({7}), frozenset({8})), 0
+        tmp_path / "s", Verbs(None, None, None), Clients(frozenset({7}), frozenset({8})), 0
     )
     try:
         assert server.allows(7, "apply")
@@ -188,6 +188,6 @@ def test_only_endpoints_of_phones_reach_the_console(endpoint):
             return None
 
     with pytest.raises(ValueError, match="must be an endpoint"):
-        Verbs(Nothing(), None).check_sync({"endpoints": [endpoint], "event": "check-sync"})
+        Verbs(Nothing(), None, None).check_sync({"endpoints": [endpoint], "event": "check-sync"})
     with pytest.raises(ValueError, match="must be one of"):
-        Verbs(Nothing(), None).check_sync({"endpoints": ["215-1"], "event": "reboot"})
+        Verbs(Nothing(), None, None).check_sync({"endpoints": ["215-1"], "event": "reboot"})

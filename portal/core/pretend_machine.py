@@ -1,0 +1,70 @@
+"""The pretend engine's machine: what the pages about it show without one."""
+
+from __future__ import annotations
+
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+from appliance.apply.client import EngineError
+
+
+def _alarm(name: str, level: str, subject: str, age_s: int, **texts: str) -> dict[str, Any]:
+    return {
+        "source": "pretend",
+        "name": name,
+        "subject": subject,
+        "level": level,
+        "since": int(time.time()) - age_s,
+        "acknowledged_by": "",
+        "acknowledged": 0,
+        "until": 0,
+        "text": {"en": texts["en"], "it": texts["it"]},
+        "advice": {"en": texts["advice_en"], "it": texts["advice_it"]},
+    }
+
+
+class PretendMachine:
+    """The verbs of `appliance.apply.machine_client` with invented answers."""
+
+    def prepare_machine(self, _path: Path) -> None:
+        self._machine_lock = threading.RLock()
+        self._alarms: list[dict[str, Any]] = []
+
+    def raise_pretended(self) -> None:
+        """Two alarms, for `make preview` and tests of the pages."""
+        self._alarms = [
+            _alarm(
+                *("trunk-down", "critical", "Alfatel", 1500),
+                en="The line “Alfatel” is down: no answer",
+                it="La linea «Alfatel» non funziona: nessuna risposta",
+                advice_en="Calls take the next line. Check the internet connection, then ask the "
+                "carrier.",
+                advice_it="Le chiamate usano la linea successiva. Controllare la connessione a "
+                "internet, poi chiamare l'operatore.",
+            ),
+            _alarm(
+                *("disk-nearly-full", "warning", "", 86400 * 2),
+                en="The disk is 84 % full.",
+                it="Il disco è pieno al 84 %.",
+                advice_en="Delete old recordings, captures or backups, or give the machine a "
+                "larger disk.",
+                advice_it="Eliminare registrazioni, catture o backup vecchi, oppure ampliare il "
+                "disco.",
+            ),
+        ]
+
+    def alarm_counts(self) -> dict[str, int]:
+        levels = [each["level"] for each in self._alarms if not each["acknowledged"]]
+        return {level: levels.count(level) for level in ("warning", "critical")}
+
+    def alarms(self) -> dict[str, Any]:
+        return {"open": list(self._alarms), "over": []}
+
+    def acknowledge_alarm(self, name: str, subject: str, by: str) -> None:
+        for each in self._alarms:
+            if (each["name"], each["subject"]) == (name, subject):
+                each.update(acknowledged_by=by, acknowledged=int(time.time()))
+                return
+        raise EngineError("lookuperror", "this alarm is over already")
