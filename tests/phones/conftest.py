@@ -11,6 +11,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 
@@ -24,6 +25,7 @@ from appliance.state.fields import Secret
 from appliance.state.system_state import SystemState
 from appliance.system import certificates
 from appliance.system.machine import Facts, write_facts
+from appliance.system.processes import Site
 from provisioning.client import ProvisioningClient
 from tests.support.fake_phone import FakePhone, Web, until
 from tests.support.network import Network, new_network
