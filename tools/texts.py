@@ -53,9 +53,19 @@ def collected() -> dict[str, Catalog]:
 def read(path: Path) -> Catalog:
     """The catalogue in a file; an empty one where there is none."""
     if not path.exists():
-        return Catalog(locale="it")
+        return empty()
     with path.open("rb") as file:
         return read_po(file, locale="it")
+
+
+def empty() -> Catalog:
+    """A catalogue with the two forms that counted texts have here.
+
+    CLDR gives Italian a third, for whole millions; nothing is counted that far.
+    """
+    made = Catalog(locale="it", project="", header_comment="# Italian texts.")
+    made.mime_headers = [("Plural-Forms", "nplurals=2; plural=(n != 1);")]
+    return made
 
 
 def missing(catalogue: Catalog, wanted: Catalog) -> list[str]:
@@ -76,7 +86,7 @@ def translated(catalogue: Catalog, id: str | tuple[str, ...]) -> bool:
 
 def merged(catalogue: Catalog, wanted: Catalog) -> Catalog:
     """The wanted texts with the translations that are known. Nothing is guessed."""
-    result = Catalog(locale="it", project="", header_comment="# Italian texts.")
+    result = empty()
     for message in wanted:
         if message.id:
             known = catalogue.get(message.id if isinstance(message.id, str) else message.id[0])
@@ -99,7 +109,7 @@ def write(path: Path, catalogue: Catalog) -> None:
 
 
 def _portal() -> Catalog:
-    catalogue = Catalog(locale="it")
+    catalogue = empty()
     found = extract_from_dir(
         ROOT / "portal",
         method_map=[("**.py", "python"), ("**/templates/**.html", "jinja2")],
@@ -112,7 +122,7 @@ def _portal() -> Catalog:
 
 
 def _engine() -> Catalog:
-    catalogue = Catalog(locale="it")
+    catalogue = empty()
     for folder in ENGINE_FOLDERS:
         for path in sorted((ROOT / folder).rglob("*.py")):
             for text in engine_texts(ast.parse(path.read_text())):

@@ -29,8 +29,18 @@ from portal.core.screen_views import blueprint, url_of
 from portal.core.screens import Screen
 from portal.core.settings import Settings
 
-SCREENS = ("people", "extensions", "devices", "sites", "phone_sites")
-"""Folders with a `screen.SCREEN`: a list of the state. Their order is that of the menu."""
+SCREENS = (
+    "people",
+    "extensions",
+    "devices",
+    "sites",
+    "phone_sites",
+    "feature_codes",
+    "company",
+    "mail",
+)
+"""Folders with a `screen.SCREEN`: a list of the state, or settings. Their order is that of
+the menu."""
 
 VIEWS = (
     "dashboard",

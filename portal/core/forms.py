@@ -172,20 +172,30 @@ class Target(Choice):
 
 
 class Hidden(_Described, StringField):
-    """A password that the system keeps: shown as set or not set, empty keeps what is there."""
+    """A password that the system keeps: shown as set or not set, empty keeps what is there.
+
+    With `erase`, the words of a box to tick, it can also be taken away: the box is sent
+    as a second value behind what was typed.
+    """
 
     in_csv = False
 
-    def __init__(self, label: Any, *, hint: Any = "", part: str = "", **kwargs: Any) -> None:
+    def __init__(
+        self, label: Any, *, hint: Any = "", part: str = "", erase: Any = "", **kwargs: Any
+    ) -> None:
         super().__init__(label, **kwargs)
-        self.hint, self.part = hint, part
-        self.kept = ""
+        self.hint, self.part, self.erase = hint, part, erase
+        self.kept, self.erased = "", False
+
+    def process_formdata(self, valuelist: list[str]) -> None:
+        super().process_formdata(valuelist[:1])
+        self.erased = bool(self.erase) and len(valuelist) > 1 and not self.data
 
     def process_data(self, value: Any) -> None:
         self.kept, self.data = value or "", ""
 
     def plain(self) -> Any:
-        return self.data or self.kept
+        return "" if self.erased else self.data or self.kept
 
 
 class Lines(_Described, StringField):

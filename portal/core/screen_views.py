@@ -28,6 +28,7 @@ from portal.core.forms import StateForm
 from portal.core.i18n import _, _n, fault_text
 from portal.core.permissions import access, requires
 from portal.core.screens import Record, Screen, Search
+from portal.core.settings_screens import THE_RECORD
 from portal.core.shapes import locate
 
 KEPT_IMPORTS = datetime.timedelta(hours=1)
@@ -58,10 +59,14 @@ def blueprint(screen: Screen) -> Blueprint:
         def named(**values: Any) -> Any:
             return view(**values)
 
-        endpoint = view.__name__.rstrip("_")
+        endpoint = "index" if verb == "view" and rule == "/" else view.__name__.rstrip("_")
         guarded = requires(f"{screen.name}.{verb}")(named)
         made.add_url_rule(rule, endpoint, guarded, methods=methods or ("GET",))
 
+    if screen.single:
+        add("/", pages.settings, "view")
+        add("/", pages.save_settings, "edit", "POST")
+        return made
     add("/", pages.index, "view")
     add("/export.csv", pages.export, "view")
     if screen.can_add:
@@ -129,6 +134,14 @@ class Pages:
                 return answer
         return self._form_page(form, None), 422 if request.method == "POST" else 200
 
+    def settings(self) -> Any:
+        """The only record of a screen without a list."""
+        return self.edit(THE_RECORD)
+
+    def save_settings(self) -> Any:
+        """Change the only record."""
+        return self.edit(THE_RECORD)
+
     def edit(self, id: str) -> Any:
         """Show or change a record. A write must name the version that was read."""
         record = self.screen.get(id) or abort(404)
@@ -168,7 +181,7 @@ class Pages:
             form.other_faults.append(_("This lies outside the departments or sites you manage."))
             return None
         edits = self.screen.edits(objects, record, version)
-        label = csv_files.first_label(objects)
+        label = str(self.screen.title) if self.screen.single else csv_files.first_label(objects)
         try:
             with transaction():
                 entry = draft.commit(edits, "draft.edit", label)
@@ -181,7 +194,7 @@ class Pages:
         id = record.id if record else next(iter(objects.values())).id
         if request.form.get("then") == "another" and record is None:
             return redirect(url_for(f"{self.screen.name}.new"))
-        return redirect(url_for(f"{self.screen.name}.edit", id=id))
+        return redirect(self.screen.address(id))
 
     def _in_scope(self, objects: dict[str, Any]) -> bool:
         main = next(iter(objects.values()))

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, NamedTuple
 
-from flask import current_app, g
+from flask import current_app, g, url_for
 from sqlalchemy import Select, func
 from sqlalchemy.orm import aliased
 
@@ -112,6 +112,8 @@ class Screen:
     list_template: ClassVar[str] = "core/list.html"
     edit_template: ClassVar[str] = "core/edit.html"
     can_add: ClassVar[bool] = True
+    single: ClassVar[bool] = False
+    """Whether there is exactly one record, and so no list: `portal.core.settings_screens`."""
 
     # ── names ─────────────────────────────────────────────────────────────────────
 
@@ -128,6 +130,10 @@ class Screen:
     def label(self, record: Record) -> str:
         """How people call a record."""
         return label_of(next(iter(record.objects.values()))) or record.id
+
+    def address(self, id: str, field: str | None = None) -> str:
+        """Where a record is shown, at one of its fields."""
+        return url_for(f"{self.name}.edit", id=id, _anchor=field)
 
     def with_ids(
         self,
@@ -360,7 +366,7 @@ def screen_at(place: Place) -> tuple[Screen, str] | None:
         for part in screen.parts.values():
             if (part.service, part.collection) == (place.service, place.collection):
                 id = _owner(place) if part.owned else place.id
-                if id:
+                if id or screen.single:
                     return screen, id
     return None
 

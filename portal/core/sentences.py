@@ -7,8 +7,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from flask import url_for
-
 from appliance.services.registry import SERVICES
 from appliance.state.changes import Change
 from appliance.state.faults import Fault
@@ -75,9 +73,7 @@ def shown_fault(fault: Fault, state: SystemState | None = None) -> ShownFault:
     field = located.field.split("/")[0]
     if located.field and not located.place.id and not field:
         label = located.field
-    return ShownFault(
-        fault_text(fault), thing, label, link_to(located.place, field) if located.place.id else ""
-    )
+    return ShownFault(fault_text(fault), thing, label, link_to(located.place, field))
 
 
 def link_to(place: Place, field: str = "") -> str:
@@ -86,8 +82,7 @@ def link_to(place: Place, field: str = "") -> str:
     if found is None:
         return ""
     screen, id = found
-    anchor = field if field in dir(screen.form) else None
-    return url_for(f"{screen.name}.edit", id=id, _anchor=anchor)
+    return screen.address(id, field if field in dir(screen.form) else None)
 
 
 class _Names:
@@ -134,7 +129,7 @@ def _sentence(change: Change, names: _Names) -> Sentence:
         field_label(place, parts),
         value_text(change.before),
         value_text(change.after),
-        link_to(place, parts[0]) if place.id else "",
+        link_to(place, parts[0]),
     )
 
 
@@ -143,7 +138,7 @@ def _called(place: Place, names: _Names | None) -> tuple[str, str]:
     found = _screen(place)
     thing = str(found.noun) if found else service_label(place.service)
     if not place.id:
-        return _("settings"), service_label(place.service)
+        return _("settings"), str(found.title) if found else service_label(place.service)
     return thing, names.of(place) if names else place.id
 
 

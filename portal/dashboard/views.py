@@ -76,7 +76,7 @@ def _counts() -> list[tuple[Any, int]]:
     """(screen, number of records) for each list that the account may see."""
     found = []
     for screen in screens().values():
-        if access().allows(f"{screen.name}.view"):
+        if not screen.single and access().allows(f"{screen.name}.view"):
             query = db.select(db.func.count(draft.DraftObject.id)).filter_by(
                 service=screen.main.service, collection=screen.main.collection
             )

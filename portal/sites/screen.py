@@ -16,6 +16,10 @@ class SiteForm(StateForm):
 
     name = Text(_l("Name"))
     address = Text(_l("Address"), hint=_l("Told to the emergency services."))
+    number = Text(
+        _l("Outside number"),
+        hint=_l("Seen by the emergency services, who call it back, whoever dials: +390522…"),
+    )
     time_zone = Text(_l("Time zone"), hint=_l("For example Europe/Rome."))
 
 
@@ -27,6 +31,7 @@ class Sites(Screen):
     columns = (
         Column("name", _l("Name"), main=True),
         Column("address", _l("Address")),
+        Column("number", _l("Outside number"), narrow=False),
         Column("time_zone", _l("Time zone"), narrow=False),
     )
     title = _l("Sites")

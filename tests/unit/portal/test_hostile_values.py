@@ -80,6 +80,11 @@ def typed(app, screen, id, name, value):
         return {**data, name: value}
 
 
+def page_of(app, screen, id):
+    with app.test_request_context():
+        return app.extensions["screens"][screen].address(id)
+
+
 def _rows(screen, id):
     found = {}
     for name, part in screen.parts.items():
@@ -110,12 +115,12 @@ def test_every_field_of_every_form_refuses_or_keeps_what_is_typed(company, manag
             with company.app_context():
                 versions = [r.version if r else 0 for r in _rows_of(company, screen, id)]
             form["version"] = ".".join(map(str, versions))
-            answer = manager.send(f"/{screen.replace('_', '-')}/{id}", _sendable(form))
+            answer = manager.send(page_of(company, screen, id), _sendable(form))
             assert answer.status_code in {302, 422}, (screen, name, value, answer.status_code)
             if answer.status_code == 422:
                 assert "field-error" in answer.text or "notice bad" in answer.text
             else:
-                page = manager.get(f"/{screen.replace('_', '-')}/{id}").text
+                page = manager.get(page_of(company, screen, id)).text
                 assert "<script>alert" not in page
                 harmless(company)
             walked += 1
