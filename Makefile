@@ -110,6 +110,11 @@ golden: venv ## whole generated files; UPDATE=1 accepts what comes out now and s
 bench: venv root ## measurements, each beside a baseline of the same run (ONE=live for one)
 	@$(BIN)/python -m tools.benches $(ONE)
 
+.PHONY: screenshots
+screenshots: venv ## the pictures of the README, made by a real browser
+	@tools/install_system_packages test
+	@$(BIN)/python -m tests.web.screenshots
+
 .PHONY: rows
 rows: venv ## write docs/features.md: every feature and the tests that show it
 	@$(BIN)/python -m tools.rows
