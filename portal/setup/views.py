@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import Blueprint, abort, current_app, flash, redirect, render_template, url_for
+from flask import Blueprint, abort, current_app, flash, redirect, render_template, request, url_for
 from flask_security import hash_password
 from flask_wtf import FlaskForm
 from wtforms import EmailField, PasswordField, StringField
@@ -27,6 +27,19 @@ class FirstAccountForm(FlaskForm):
         [InputRequired(_l("Type your e-mail address.")), Email(_l("This is no e-mail address."))],
     )
     password = PasswordField(_l("Password"), [InputRequired(_l("Choose a password."))])
+
+
+@PAGES.before_app_request
+def _no_sign_in_before() -> Any:
+    """Whoever opens a new machine's address comes here, not to a sign-in without accounts.
+
+    The code's file tells most requests apart without a look into the database.
+    """
+    if request.endpoint != "security.login" or request.method != "GET":
+        return None
+    if not current_app.extensions["settings"].setup_code.exists() or any_account():
+        return None
+    return redirect(url_for("setup.begin"))
 
 
 @PAGES.route("/", methods=["GET", "POST"])

@@ -52,6 +52,15 @@ def test_the_setup_code_is_for_the_owner_of_the_file_alone(app):
     assert app.extensions["settings"].setup_code.stat().st_mode & 0o777 == 0o600
 
 
+def test_the_address_of_a_new_machine_leads_to_the_setup_and_later_to_signing_in(app):
+    browser = Browser(app)
+    assert browser.get("/", follow_redirects=True).request.path == "/setup/"
+    assert (
+        first_account(browser, app.extensions["settings"].setup_code.read_text()).status_code == 302
+    )
+    assert Browser(app).get("/", follow_redirects=True).request.path == "/login"
+
+
 @pytest.mark.row("S2")
 def test_no_account_exists_before_setup(app):
     with app.app_context():
@@ -120,6 +129,7 @@ def test_hashes_are_argon2id(app):
 
 @pytest.mark.row("S1")
 def test_cookies_are_bound_to_host_and_https(app):
+    add_account(app, "ada@example.com", "Ada", PASSWORD, "it_manager")
     answer = Browser(app).get("/login")
     cookie = answer.headers["Set-Cookie"]
     assert cookie.startswith("__Host-portal=")
@@ -176,5 +186,7 @@ def test_a_new_start_ends_sessions_and_the_second_factor(app, manager):
 
 @pytest.mark.parametrize("path", ["/login", "/wan-signin", "/setup/", "/health", "/nowhere"])
 def test_pages_before_signing_in_have_no_error(app, path):
+    if path != "/setup/":
+        add_account(app, "ada@example.com", "Ada", PASSWORD, "it_manager")
     answer = Browser(app).get(path)
     assert answer.status_code == (404 if path == "/nowhere" else 200)
