@@ -62,9 +62,13 @@ ova: builder ## the virtual machine for VMware (OVA, VMDK), in dist/
 iso: builder ## the installer for CD and USB stick, in dist/
 	@$(BIN)/python -m tools.image iso
 
+.PHONY: update
+update: builder ## a signed update for machines that run an older version, in dist/
+	@$(BIN)/python -m tools.image update
+
 .PHONY: images
 images: builder ## all of these from one root file system
-	@$(BIN)/python -m tools.image image ova iso
+	@$(BIN)/python -m tools.image image ova iso update
 
 .PHONY: packages
 packages: builder ## ask the mirror for new Debian packages; images use what was fetched last

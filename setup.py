@@ -70,6 +70,7 @@ setup(
         "appliance.state",
         "appliance.system",
         "appliance.terminal",
+        "appliance.updates",
         "appliance.verify",
         "ari_apps",
         "ari_apps.live",

@@ -11,6 +11,7 @@ from typing import Any
 
 from appliance.apply import protocol
 from appliance.apply.machine_client import MachineCalls
+from appliance.apply.update_client import UpdateCalls
 from appliance.state.faults import Fault
 from appliance.state.system_state import SystemState, encode_system
 
@@ -34,7 +35,7 @@ class EngineError(RuntimeError):
 
 
 @dataclass(frozen=True, slots=True)
-class EngineClient(MachineCalls):
+class EngineClient(MachineCalls, UpdateCalls):
     """Talks to the engine at `socket_path`; each call is one connection."""
 
     socket_path: Path

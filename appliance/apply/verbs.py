@@ -20,6 +20,7 @@ from appliance.apply.jobs import Jobs
 from appliance.apply.machine_verbs import MachineVerbs
 from appliance.apply.switch import encode_proof
 from appliance.apply.taken import take
+from appliance.apply.update_verbs import UpdateVerbs
 from appliance.asterisk.check_sync import Event, Outcome, check_sync
 from appliance.services import registry
 from appliance.state.codec import encode, mask, reveal
@@ -27,6 +28,7 @@ from appliance.state.faults import Fault, StateError
 from appliance.state.fields import Between, Label, ObjectId, OptionalLabel, Pattern
 from appliance.state.system_state import SystemState, encode_system
 from appliance.system import vpn_sessions
+from appliance.updates.desk import Desk
 
 log = logging.getLogger("engine.verbs")
 
@@ -38,13 +40,14 @@ Below = Annotated[int, Between(0, 999_999)]
 CandidateId = Annotated[str, Pattern(r"[0-9a-f]{64}", "the name of a planned state")]
 
 
-class Verbs(MachineVerbs):
+class Verbs(MachineVerbs, UpdateVerbs):
     """Each public method is one verb."""
 
     def __init__(self, engine: Engine, jobs: Jobs, machine: MachineDesk) -> None:
         self._engine = engine
         self._jobs = jobs
         self._machine = machine
+        self._updates = Desk(engine.machine.layout)
 
     def status(self, _request: Mapping[str, Any]) -> dict[str, Any]:
         """The revision in force, the open trial, and whether Asterisk answers."""

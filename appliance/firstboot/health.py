@@ -11,8 +11,8 @@ from typing import Any
 
 from appliance.firstboot import identity
 from appliance.system import processes
-from appliance.system.slots import running_slot
 from appliance.system.watch import appliance_site
+from appliance.updates.slot_disk import running_slot
 
 NO_DATA = Path("/run/centralino-no-data")
 

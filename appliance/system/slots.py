@@ -11,61 +11,77 @@ import argparse
 import logging
 import subprocess
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from pathlib import Path
+from collections.abc import Callable
 
+from appliance.apply.client import EngineClient, EngineError, EngineUnreachable
 from appliance.disk import environment
+from appliance.services import registry
+from appliance.state.faults import StateError
+from appliance.state.machine import Layout
 from appliance.system import processes
 from appliance.system.watch import appliance_site
+from appliance.updates import records, release, slot_disk, trial
+from appliance.updates.install import RELEASE
+from appliance.updates.slot_disk import SlotDisk
+from appliance.updates.worker import ENVIRONMENT, remember_slots
 
 log = logging.getLogger("slots")
 
 WITHIN_S = 300.0
-"""How long a new system may take until everything answers."""
+"""How long a new system may take until everything answers, unless the trial says otherwise."""
 
-START_PARTITION = Path("/efi")
-ENVIRONMENT = START_PARTITION / "grub/grubenv"
+_FOR_THE_OWNER = frozenset({"handmade", "unconfirmed", "conflict"})
+"""Refusals of the engine that say nothing against a version: somebody must decide first."""
 
-
-def running_slot(kernel_line: str) -> str:
-    """A or B, as the boot loader told the kernel; "" when the machine has no slots."""
-    words = (word.partition("=") for word in kernel_line.split())
-    return next((value for name, _, value in words if name == "appliance.slot"), "")
+Problems = Callable[[], list[str]]
 
 
-def settle(slot: str, problems: Callable[[], list[str]], within_s: float = WITHIN_S) -> bool:
-    """Keep `slot` when everything answers in time; returns whether it is kept."""
-    with start_partition() as file:
-        if environment.read(file).get("slot") == slot:
-            return True
+def settle(disk: SlotDisk, problems: Problems, within_s: float = WITHIN_S) -> list[str]:
+    """Keep the running slot when everything answers in time; else returns what does not."""
+    with disk.start() as folder:
+        if environment.read(folder / ENVIRONMENT).get("slot") == disk.slot:
+            return []
     deadline = time.monotonic() + within_s
     while waiting := problems():
         if time.monotonic() > deadline:
-            log.error("system %s is left again: %s", slot, "; ".join(waiting))
-            return False
+            log.error("system %s is left again: %s", disk.slot, "; ".join(waiting))
+            return waiting
         time.sleep(2)
-    with start_partition(writable=True) as file:
-        environment.update(file, slot=slot, **{"try": None})
-    log.warning("system %s works and is kept", slot)
-    return True
+    with disk.start(writable=True) as folder:
+        environment.update(folder / ENVIRONMENT, slot=disk.slot, **{"try": None})
+    log.warning("system %s works and is kept", disk.slot)
+    return []
 
 
-def try_once(slot: str) -> None:
+def try_once(disk: SlotDisk, slot: str) -> None:
     """Let the boot loader start `slot` at the next power-on, and that once."""
-    with start_partition(writable=True) as file:
-        environment.update(file, **{"try": slot})
+    with disk.start(writable=True) as folder:
+        environment.update(folder / ENVIRONMENT, **{"try": slot})
 
 
-@contextmanager
-def start_partition(*, writable: bool = False) -> Iterator[Path]:
-    """The file of the boot loader's words, while its partition is mounted."""
-    options = "rw,sync" if writable else "ro"
-    subprocess.run(["mount", "-o", options, str(START_PARTITION)], check=True)
+def configuration_problems(layout: Layout) -> list[str]:
+    """Put the state in force into the files that this version makes of it.
+
+    The former version's files go on working until they are made anew; a new version that
+    cannot make them is not one to keep. The shadow proves them, as at every apply.
+    """
+    client = EngineClient(layout.engine_socket, 600)
     try:
-        yield ENVIRONMENT
-    finally:
-        subprocess.run(["umount", str(START_PARTITION)], check=True)
+        current = client.status()["current"]
+        state = registry.decode(client.state(current))
+        if client.plan(state, current)["empty"]:
+            return []
+        version = release.of_this_system().version
+        job = client.apply(state, current, "system", f"version {version}")
+        client.wait(job, 600)
+    except EngineError as error:
+        if error.kind in _FOR_THE_OWNER:
+            log.warning("the files of the former version stay in force: %s", error)
+            return []
+        return [f"engine: {error}"]
+    except (EngineUnreachable, StateError, TimeoutError) as error:
+        return [f"engine: {error}"]
+    return []
 
 
 def silent_processes() -> list[str]:
@@ -78,6 +94,38 @@ def silent_processes() -> list[str]:
     return found
 
 
+def conclude(disk: SlotDisk, layout: Layout) -> bool:
+    """Bring a trial to its end, if there is one; returns whether this system stays."""
+    kept = records.of(layout)
+    within = float(kept.read("trial").get("within_s", WITHIN_S))
+    trying = bool(kept.read("trial"))
+
+    def problems() -> list[str]:
+        return silent_processes() or (configuration_problems(layout) if trying else [])
+
+    why = settle(disk, problems, within)
+    if why:
+        trial.leave(kept, disk.slot, why)
+        return False
+    trial.keep(kept, disk.slot)
+    trial.lift_deadline()
+    return True
+
+
+def note_release(disk: SlotDisk) -> None:
+    """Let the start partition say which system lies in the running slot.
+
+    The builder and the installer leave that to the system itself, which knows it.
+    """
+    running = release.as_bytes(release.of_this_system())
+    with disk.start() as folder:
+        file = folder / disk.slot / RELEASE
+        if file.exists() and file.read_bytes() == running:
+            return
+    with disk.start(writable=True) as folder:
+        (folder / disk.slot / RELEASE).write_bytes(running)
+
+
 def main() -> None:
     """Entry point of `python -m appliance.system.slots`."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -85,12 +133,17 @@ def main() -> None:
     parser.add_argument("slot", nargs="?", choices=["A", "B"])
     options = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(name)s %(levelname)s %(message)s")
-    if options.verb == "try":
-        try_once(options.slot or parser.error("which slot?"))
+    disk, layout = slot_disk.of_this_machine(), Layout()
+    if disk is None:
         return
-    slot = running_slot(Path("/proc/cmdline").read_text())
-    if slot and not settle(slot, silent_processes):
+    if options.verb == "try":
+        try_once(disk, options.slot or parser.error("which slot?"))
+        return
+    if not conclude(disk, layout):
         subprocess.run(["systemctl", "reboot"], check=True)
+        return
+    note_release(disk)
+    remember_slots(records.of(layout), disk, release.of_this_system())
 
 
 if __name__ == "__main__":

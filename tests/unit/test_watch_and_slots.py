@@ -1,12 +1,13 @@
 """Who is restarted for silence, and which system is kept after an update."""
 
-import contextlib
 import socket
 
 import pytest
 
-from appliance.disk import environment
+from appliance import product
 from appliance.system import notify, slots, watch
+from appliance.updates import slot_disk
+from tests.support.slots import SlotMachine
 
 
 class Clock:
@@ -86,45 +87,45 @@ def test_what_is_starting_or_must_not_be_restarted_is_left_alone():
     assert restarted == []
 
 
-@pytest.fixture
-def block(tmp_path, monkeypatch):
-    file = tmp_path / "grubenv"
-    file.write_bytes(environment.encode({"slot": "A"}))
-
-    @contextlib.contextmanager
-    def mounted(*, writable=False):
-        before = file.read_bytes()
-        yield file
-        assert writable or file.read_bytes() == before
-
-    monkeypatch.setattr(slots, "start_partition", mounted)
-    monkeypatch.setattr(slots.time, "sleep", lambda _seconds: None)
-    return file
-
-
 def test_the_slot_is_read_from_the_kernel_line():
-    assert slots.running_slot("quiet appliance.slot=B ro") == "B"
-    assert slots.running_slot("quiet ro") == ""
+    assert slot_disk.running_slot("quiet appliance.slot=B ro") == "B"
+    assert slot_disk.running_slot("quiet ro") == ""
+    assert slot_disk.running_slot("quiet appliance.slot=C ro") == ""
 
 
-def test_a_new_system_is_kept_once_everything_answers(block):
+@pytest.fixture
+def machine(tmp_path, monkeypatch):
+    monkeypatch.setattr(slots.time, "sleep", lambda _seconds: None)
+    made = SlotMachine(tmp_path)
+    made.slot = "B"
+    return made
+
+
+def test_a_new_system_is_kept_once_everything_answers(machine):
     answers = iter([["portal: starting"], []])
-    assert slots.settle("B", lambda: next(answers))
-    assert environment.read(block) == {"slot": "B"}
+    assert slots.settle(machine.disk, lambda: next(answers)) == []
+    assert machine.words == {"slot": "B"}
 
 
-def test_a_new_system_that_does_not_come_up_is_left(block):
-    assert not slots.settle("B", lambda: ["portal: gone"], within_s=0)
-    assert environment.read(block) == {"slot": "A"}
+def test_a_new_system_that_does_not_come_up_is_left(machine):
+    assert slots.settle(machine.disk, lambda: ["portal: gone"], within_s=0) == ["portal: gone"]
+    assert machine.words == {"slot": "A"}
 
 
-def test_a_system_that_was_kept_before_is_not_judged_again(block):
-    assert slots.settle("A", lambda: ["portal: gone"], within_s=0)
+def test_a_system_that_was_kept_before_is_not_judged_again(machine):
+    machine.slot = "A"
+    assert slots.settle(machine.disk, lambda: ["portal: gone"], within_s=0) == []
 
 
-def test_a_trial_is_written_beside_the_good_slot(block):
-    slots.try_once("B")
-    assert environment.read(block) == {"slot": "A", "try": "B"}
+def test_a_trial_is_written_beside_the_good_slot(machine):
+    slots.try_once(machine.disk, "B")
+    assert machine.words == {"slot": "A", "try": "B"}
+
+
+def test_the_start_partition_says_which_system_lies_in_the_running_slot(machine):
+    slots.note_release(machine.disk)
+    machine.slot = "A"
+    assert machine.release_of_other.version == product.VERSION
 
 
 def test_signs_of_life_are_sent_where_somebody_listens(tmp_path, monkeypatch):

@@ -1,6 +1,6 @@
 """Command line of the image builder.
 
-`python -m tools.image image ova iso` builds what is named, and what it needs, once.
+`python -m tools.image image ova iso update` builds what is named, and what it needs, once.
 """
 
 from __future__ import annotations
@@ -12,11 +12,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 from tools import debian_pool
-from tools.image import iso, outputs, pack, rootfs, sbom, settings, toolbox, wheels
+from tools.image import iso, outputs, pack, rootfs, sbom, settings, toolbox, updates, wheels
 from tools.image.settings import RECIPE, Settings
 from tools.image.toolbox import BuildError
 
-TARGETS = ("packages", "wheels", "root", "image", "ova", "iso")
+TARGETS = ("packages", "wheels", "root", "image", "ova", "iso", "update")
+PACKED = {"root", "image", "ova", "iso", "update"}
 
 
 class Build:
@@ -48,7 +49,7 @@ class Build:
                 self.step(name, lambda listed=listed: debian_pool.refresh(listed))
         if "wheels" in targets:
             self.step("wheels", lambda: wheels.collect(chosen))
-        if set(targets) & {"root", "image", "ova", "iso"}:
+        if set(targets) & PACKED:
             self._images(targets, keep_root)
         self._say(f"{'all':12} {time.monotonic() - begin:6.1f} s")
 
@@ -70,6 +71,8 @@ class Build:
                 self.step("ova", lambda: outputs.ova(chosen, made))
         if "iso" in targets:
             self.step("iso", lambda: iso.build(chosen))
+        if "update" in targets:
+            self.step("update", lambda: updates.build(chosen))
         self.step("checksums", lambda: outputs.checksums(chosen))
 
 

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from tools import debian_pool, debian_root
-from tools.image import accounts, roles, wheels
+from tools.image import accounts, roles, updates, wheels
 from tools.image.settings import RECIPE, Settings
 
 EXCLUDED = (
@@ -36,6 +36,7 @@ def build(settings: Settings) -> Path:
     subprocess.run(["cp", "--archive", "--reflink=auto", plain, settings.root], check=True)
     roles.apply(settings, settings.root, collected)
     strip(settings.root)
+    updates.describe(settings)
     clamp_times(settings.root, settings.epoch)
     settle_updates(settings.root, settings.epoch)
     return settings.root

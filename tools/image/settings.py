@@ -6,7 +6,10 @@ CENTRALINO_APT_OPTIONS   apt options, e.g. for a mirror past its date
 CENTRALINO_BUILD         scratch folder, build/image in the checkout
 CENTRALINO_DIST          where the outputs go, dist in the checkout
 CENTRALINO_COMPRESSION   zstd level of the root file system, 1 to 22
-CENTRALINO_SIGNING_KEY   PEM file of an Ed25519 key; without it nothing is signed
+CENTRALINO_SIGNING_KEY   PEM file of an Ed25519 key, for updates and checksums; without it a
+                         developer's key signs updates, and checksums are not signed
+CENTRALINO_TRUSTED_KEYS  more public keys (PEM files, separated by colons) whose updates the
+                         image believes: the next key, while keys are changed
 SOURCE_DATE_EPOCH        the build's date; the time of the last commit by default
 """
 
@@ -32,6 +35,7 @@ class Settings:
     compression: int
     epoch: int
     signing_key: Path | None
+    trusted_keys: tuple[Path, ...] = ()
 
     @property
     def name(self) -> str:
@@ -57,12 +61,14 @@ class Settings:
 def from_environment() -> Settings:
     """The settings of this build."""
     key = os.environ.get("CENTRALINO_SIGNING_KEY")
+    trusted = os.environ.get("CENTRALINO_TRUSTED_KEYS", "")
     return Settings(
         build=Path(os.environ.get("CENTRALINO_BUILD", CHECKOUT / "build/image")).resolve(),
         dist=Path(os.environ.get("CENTRALINO_DIST", CHECKOUT / "dist")).resolve(),
         compression=int(os.environ.get("CENTRALINO_COMPRESSION", "9")),
         epoch=int(os.environ.get("SOURCE_DATE_EPOCH") or _last_commit()),
         signing_key=Path(key) if key else None,
+        trusted_keys=tuple(Path(each) for each in trusted.split(":") if each),
     )
 
 
