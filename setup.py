@@ -8,7 +8,7 @@ from setuptools import setup
 
 ENGINE = ["jinja2>=3.1", "markupsafe>=2.1"]
 PORTAL = [
-    "flask>=3.0",
+    "flask>=3.1",
     "flask-sqlalchemy>=3.1",
     "sqlalchemy>=2.0,<2.2",
     "flask-migrate>=4.0",
@@ -98,6 +98,7 @@ setup(
         "portal.setup",
         "portal.sites",
         "portal.system",
+        "portal.updates",
         "portal.wizard",
         "provisioning",
         "provisioning.cisco",

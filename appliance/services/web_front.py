@@ -18,6 +18,10 @@ from appliance.system.accounts import WEB_GROUP
 from appliance.verify.probes import Probe
 
 
+LARGEST_UPDATE_MB = 1536
+"""A whole system: a slot of the disk, its kernel and first file system have less."""
+
+
 @dataclass(frozen=True, slots=True)
 class State:
     """Limits. Those per second hold for each address that requests come from.
@@ -44,6 +48,7 @@ def check(_state: State, _references: References) -> Iterator[Fault]:
 def files(state: State, _references: References, machine: Machine) -> Iterator[File]:
     """Yield the configuration of nginx."""
     values = {"state": state, "machine": machine, "layout": machine.layout}
+    values["largest_update_mb"] = LARGEST_UPDATE_MB
     content = render("nginx/nginx.conf.j2", escape.nginx_value, **values)
     yield File("etc/centralino/nginx.conf", content, (WEB,), group=WEB_GROUP)
 

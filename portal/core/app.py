@@ -24,6 +24,7 @@ from portal.core import (
     pages,
     permissions,
     security,
+    uploads,
 )
 from portal.core.screen_views import blueprint, url_of
 from portal.core.screens import Screen
@@ -50,6 +51,7 @@ VIEWS = (
     "audit",
     "system",
     "alarms",
+    "updates",
     "phone_board",
     "setup",
     "wizard",
@@ -77,10 +79,12 @@ def create_app(settings: Settings | None = None) -> Flask:
     draft.init_app(app)
     security.init_app(app, settings)
     i18n.init_app(app)
-    CSRFProtect(app)
     headers.init_app(app)
-    app.before_request(attempts.limit)
+    # Permission first: only then is the body read, which the form's token stands in.
     app.before_request(permissions.guard)
+    uploads.init_app(app)
+    CSRFProtect(app)
+    app.before_request(attempts.limit)
     engine.init_app(app, settings)
     _register(app)
     pages.init_app(app)

@@ -70,6 +70,7 @@ SECTIONS = (
         (
             Entry("system.index", _l("System"), "server-cog", "system.view"),
             Entry("alarms.index", _l("Alarms"), "bell", "alarms.view"),
+            Entry("updates.index", _l("Updates"), "versions", "updates.view"),
         ),
     ),
 )

@@ -27,7 +27,7 @@ VERBS = {
     "edit": _l("Change"),
     "apply": _l("Apply"),
 }
-"""What can be allowed on a kind of object; `apply` only on the changes."""
+"""What can be allowed on a kind of object; `apply` on changes and updates."""
 
 
 @dataclass(frozen=True, slots=True)

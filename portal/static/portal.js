@@ -70,6 +70,33 @@
     }
   });
 
+  // A large file shows how far it is; the answer is the page that the form would have led to.
+  document.addEventListener("submit", (event) => {
+    const form = event.target.closest("[data-upload]");
+    if (!form) return;
+    event.preventDefault();
+    const bar = form.querySelector("progress");
+    const button = form.querySelector("button");
+    const sending = new XMLHttpRequest();
+    bar.hidden = false;
+    button.disabled = true;
+    sending.upload.addEventListener("progress", (part) => {
+      if (part.lengthComputable) bar.value = part.loaded / part.total;
+    });
+    const over = () => {
+      button.disabled = false;
+      bar.hidden = true;
+      bar.value = 0;
+    };
+    sending.addEventListener("error", over);
+    sending.addEventListener("load", () => {
+      if (sending.status < 400) location.assign(sending.responseURL);
+      else document.documentElement.innerHTML = sending.responseText;
+    });
+    sending.open("POST", form.action);
+    sending.send(new FormData(form));
+  });
+
   // The countdown counts by the clock; the server decides.
   const tick = () => {
     for (const clock of document.querySelectorAll("[data-ends]")) {

@@ -1,0 +1,1 @@
+"""The system's own version: updates taken in, checked, installed and tried."""
