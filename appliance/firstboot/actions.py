@@ -1,25 +1,27 @@
 """What somebody who stands in front of the machine may do with it.
 
-Restoring a backup, resetting the administrator and the support file belong to other
-parts; each is a module with a `main()`, offered when it is installed.
+Restoring a backup, resetting the administrator and the support file are programs of their
+own; each is a module with a `main()`, offered when it is installed.
 """
 
 from __future__ import annotations
 
 import importlib.util
+import os
 import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
 
 from appliance.firstboot import answers, identity
+from appliance.terminal.texts import LANGUAGE_VARIABLE, Language
 
 ERASE_MARK = Path("/data/factory-reset")
 """Found by the next start before anything is mounted: it then forgets everything."""
 
 HOOKS = {
     "restore": "appliance.system.restore_console",
-    "administrator": "portal.core.reset_administrator",
+    "administrator": "appliance.firstboot.administrator",
     "support": "appliance.system.support_console",
 }
 """Action -> module that does it, talking with the person at the same terminal."""
@@ -33,9 +35,10 @@ def offered(action: str) -> bool:
         return False
 
 
-def run(action: str) -> str:
+def run(action: str, language: Language = "it") -> str:
     """Run a part's module; returns why it did not work, "" when it did."""
-    finished = subprocess.run([sys.executable, "-m", HOOKS[action]])
+    environment = {**os.environ, LANGUAGE_VARIABLE: language}
+    finished = subprocess.run([sys.executable, "-m", HOOKS[action]], env=environment)
     return "" if finished.returncode == 0 else f"status {finished.returncode}"
 
 

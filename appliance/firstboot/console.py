@@ -25,7 +25,7 @@ LOOK_RARELY_S = 60.0
 
 def lines(state: Health, text: Texts) -> list[str]:
     """The screen for a state of the machine."""
-    shown = [bold(f"{product.NAME} {product.VERSION}"), ""]
+    shown = [bold(f"{product.NAME} {state.version}"), ""]
     rows = {
         "Portal": state.portal or text("no address yet"),
         "Host name": printable(state.host_name),
@@ -47,6 +47,11 @@ def warnings(state: Health, text: Texts) -> list[str]:
     found = []
     if state.data_lost:
         found.append(bold(text("The data partition cannot be used: repair or restore it.")))
+    if state.trial:
+        found.append(text("Version %(version)s is on trial.", version=printable(state.trial)))
+    if state.left:
+        sentence = "Version %(version)s did not work: the former one is back."
+        found.append(bold(text(sentence, version=printable(state.left))))
     found += [f"{name}: {printable(problem)}" for name, problem in state.problems.items()]
     if state.refused and state.setup_code:
         found += [text("Answers that were not taken:"), *map(printable, state.refused)]
@@ -132,7 +137,7 @@ class Console:
     def hook(self, action: str) -> None:
         """Let another part do its work at this terminal."""
         if actions.offered(action):
-            self.report(actions.run(action))
+            self.report(actions.run(action, self.text.language))
 
     def factory_reset(self) -> None:
         """Forget everything, after the word for it was typed."""

@@ -12,6 +12,8 @@ from typing import Any
 from appliance.firstboot import identity
 from appliance.system import processes
 from appliance.system.watch import appliance_site
+from appliance.updates import records, release
+from appliance.updates.records import Records
 from appliance.updates.slot_disk import running_slot
 
 NO_DATA = Path("/run/centralino-no-data")
@@ -19,7 +21,11 @@ NO_DATA = Path("/run/centralino-no-data")
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """The machine at one moment. `problems` maps a process to what is wrong with it."""
+    """The machine at one moment. `problems` maps a process to what is wrong with it.
+
+    `version` runs; `trial` is the version that is on trial, `left` the one that was left
+    again at last, each "" when there is none.
+    """
 
     host_name: str
     addresses: tuple[str, ...]
@@ -28,6 +34,9 @@ class Health:
     problems: dict[str, str]
     refused: tuple[str, ...]
     data_lost: bool
+    version: str = ""
+    trial: str = ""
+    left: str = ""
 
     @property
     def portal(self) -> str:
@@ -42,6 +51,7 @@ def look(places: identity.Places) -> Health:
     """Look at everything once; takes as long as the slowest process does to answer."""
     mark = identity.read_mark(places) or {}
     refused = mark.get("refused")
+    kept = records.of(places.layout)
     return Health(
         host_name=_line(places.prefix / "etc/hostname"),
         addresses=global_addresses(),
@@ -50,7 +60,16 @@ def look(places: identity.Places) -> Health:
         problems=_problems(places),
         refused=tuple(map(str, refused)) if isinstance(refused, list) else (),
         data_lost=NO_DATA.exists(),
+        version=release.of_this_system().version,
+        trial=str(kept.read("trial").get("version", "")),
+        left=_left(kept),
     )
+
+
+def _left(kept: Records) -> str:
+    """The version that did not work, if nothing has happened since."""
+    last = next(iter(kept.history()), {})
+    return str(last.get("version", "")) if last.get("what") == "returned" else ""
 
 
 def global_addresses() -> tuple[str, ...]:

@@ -17,7 +17,6 @@ from appliance.state.references import Reference, References
 from appliance.system.accounts import WEB_GROUP
 from appliance.verify.probes import Probe
 
-
 LARGEST_UPDATE_MB = 1536
 """A whole system: a slot of the disk, its kernel and first file system have less."""
 

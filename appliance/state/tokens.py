@@ -14,6 +14,10 @@ LONGEST_WEB_PASSWORD = 32
 
 _SIGNS = string.ascii_letters + string.digits
 
+_READABLE = "23456789ABCDEFGHJKLMNPQRSTUVWXYZ"
+_GROUPS, _GROUP = 4, 4
+"""16 signs of 32: 80 bits. No 0, O, 1 or I, which look alike on a console."""
+
 
 def new_secret(length: int = 24) -> Secret:
     """A random text of letters and digits: 24 signs carry 142 bits.
@@ -21,6 +25,12 @@ def new_secret(length: int = 24) -> Secret:
     No other signs, so that every phone, file format and shell takes it as it is.
     """
     return Secret("".join(secrets.choice(_SIGNS) for _ in range(length)))
+
+
+def new_code() -> str:
+    """A random code to be typed from a screen, such as 7KQM-2XWD-9FHT-R4BV."""
+    groups = ("".join(secrets.choice(_READABLE) for _ in range(_GROUP)) for _ in range(_GROUPS))
+    return "-".join(groups)
 
 
 def new_pin(length: int = 6) -> Secret:

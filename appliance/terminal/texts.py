@@ -12,6 +12,9 @@ from typing import Literal
 
 Language = Literal["it", "en"]
 
+LANGUAGE_VARIABLE = "CENTRALINO_CONSOLE_LANGUAGE"
+"""How the console tells the programs that it starts in which language it speaks."""
+
 ITALIAN: Mapping[str, str] = MappingProxyType(
     {
         # machine's console
@@ -58,6 +61,16 @@ ITALIAN: Mapping[str, str] = MappingProxyType(
         "Done.": "Fatto.",
         "This did not work: %(why)s": "Operazione non riuscita: %(why)s",
         "Press Enter.": "Premere Invio.",
+        "Version %(version)s is on trial.": "La versione %(version)s è in prova.",
+        "Version %(version)s did not work: the former one is back.": (
+            "La versione %(version)s non ha funzionato: è tornata quella precedente."
+        ),
+        "Whoever types the code below becomes administrator of the portal.": (
+            "Chi inserisce il codice che segue diventa amministratore del portale."
+        ),
+        "Open this page within an hour and type the code:": (
+            "Aprire questa pagina entro un'ora e inserire il codice:"
+        ),
         # installer
         "Install %(name)s": "Installazione di %(name)s",
         "Checking the medium": "Controllo del supporto",
@@ -106,6 +119,11 @@ ITALIAN: Mapping[str, str] = MappingProxyType(
         "The other console is installing.": "L'installazione è in corso sull'altra console.",
     }
 )
+
+
+def language_of(environment: Mapping[str, str]) -> Language:
+    """The language in which whoever started this program speaks."""
+    return "en" if environment.get(LANGUAGE_VARIABLE) == "en" else "it"
 
 
 class Texts:

@@ -28,7 +28,7 @@ from portal.core.permissions import (
     signed_in,
 )
 from portal.core.screens import choices
-from portal.core.security import datastore, personal_words
+from portal.core.security import give_new_start, personal_words
 
 PAGES = Blueprint("accounts", __name__, url_prefix="/accounts")
 GUARDED = (Guarded("accounts", _l("Accounts")),)
@@ -123,11 +123,7 @@ def restart(id: int) -> Any:
         abort(403)
     password = _spoken_password()
     with transaction():
-        account.password = hash_password(password)
-        account.tf_primary_method = account.tf_totp_secret = None
-        account.mf_recovery_codes = None
-        account.webauthn.clear()
-        datastore.set_uniquifier(account)
+        give_new_start(account, hash_password(password))
         audit.record("account.restart", account.email)
     return render_template("accounts/restart.html", account=account, password=password)
 

@@ -47,6 +47,7 @@ ACTIONS = {
     "account.add": _l("Account added"),
     "account.edit": _l("Account changed"),
     "account.restart": _l("Account given a new start"),
+    "account.recovery": _l("Became administrator by a code of the console"),
     "account.password": _l("Password changed"),
     "account.second_factor": _l("Second factor changed"),
     "account.guessing": _l("Too many attempts"),

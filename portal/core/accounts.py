@@ -97,16 +97,20 @@ class Passkey(db.Model, WebAuthnMixin):
 
 def new_account(email: str, name: str, password_hash: str, preset: str = "employee") -> Account:
     """Add an account with a preset profile to the open transaction."""
-    query = db.select(PermissionProfile).filter_by(preset=preset)
     account = Account(
         email=email.strip().lower(),
         name=name.strip(),
         password=password_hash,
-        profile=db.session.scalars(query).one(),
+        profile=preset_profile(preset),
         fs_uniquifier=uuid.uuid4().hex,
     )
     db.session.add(account)
     return account
+
+
+def preset_profile(preset: str) -> PermissionProfile:
+    """One of the profiles that every portal has."""
+    return db.session.scalars(db.select(PermissionProfile).filter_by(preset=preset)).one()
 
 
 def account_of(email: str) -> Account | None:

@@ -35,6 +35,7 @@ CHECKING = frozenset(
         "security.wan_signin_response",
         "security.wan_verify_response",
         "setup.begin",
+        "setup.recovery",
     }
 )
 """Views that check a password, a code or a key."""

@@ -58,6 +58,15 @@ def personal_words(account: Account | None) -> set[str]:
 datastore = SQLAlchemyUserDatastore(db, Account, PermissionProfile, Passkey)
 
 
+def give_new_start(account: Account, password_hash: str) -> None:
+    """A new password and no second factor yet; whoever is signed in with the old ones is out."""
+    account.password = password_hash
+    account.tf_primary_method = account.tf_totp_secret = None
+    account.mf_recovery_codes = None
+    account.webauthn.clear()
+    datastore.set_uniquifier(account)
+
+
 def init_app(app: Flask, settings: Settings) -> None:
     """Set up sessions, sign-in, second factors and passkeys."""
     keys = settings.keys

@@ -47,6 +47,11 @@ class Settings:
         """The file that holds the one-time setup code until it is used."""
         return self.folder / "setup-code"
 
+    @property
+    def recovery_code(self) -> Path:
+        """The file with a code that somebody asked for at the machine's own console."""
+        return self.folder / "recovery-code"
+
     @classmethod
     def from_environment(cls) -> Settings:
         """The settings of a process that a unit or the supervisor has started."""

@@ -4,14 +4,10 @@ from __future__ import annotations
 
 import hmac
 import os
-import secrets
 from pathlib import Path
 
+from appliance.state.tokens import new_code
 from portal.core.accounts import any_account
-
-_SIGNS = "23456789ABCDEFGHJKLMNPQRSTUVWXYZ"
-_GROUPS, _GROUP = 4, 4
-"""16 signs of 32: 80 bits. No 0, O, 1 or I, which look alike on a console."""
 
 
 def ensure(path: Path) -> str:
@@ -22,12 +18,6 @@ def ensure(path: Path) -> str:
     if not path.exists():
         _write(path, new_code())
     return path.read_text().strip()
-
-
-def new_code() -> str:
-    """A random code in groups, such as 7KQM-2XWD-9FHT-R4BV."""
-    groups = ("".join(secrets.choice(_SIGNS) for _ in range(_GROUP)) for _ in range(_GROUPS))
-    return "-".join(groups)
 
 
 def matches(path: Path, typed: str) -> bool:

@@ -18,6 +18,15 @@ from tools import debian_pool
 from tools.image import settings
 from tools.image.settings import RECIPE
 
+WITHIN_S = 1800
+"""For one test with all that must happen before it: a whole build, or several starts."""
+
+
+def pytest_collection_modifyitems(items):
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.timeout(WITHIN_S))
+
 
 @pytest.fixture(scope="session")
 def figures(request):

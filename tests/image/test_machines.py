@@ -301,40 +301,9 @@ def test_firmware_that_wants_signatures_starts_the_installed_disk(installed):
     assert re.search(r"[Ss]ecure boot enabled", installed["kernel"])
 
 
-@pytest.mark.row("I3")
-def test_the_ova_starts_by_uefi_on_vmwares_disk_adapter(built, folder):
-    disk = disk_on(built.output("vmdk"), folder, "uefi.qcow2")
-    seed = built.seed(folder / "uefi", telephones=LAN)
-    hardware = builds.vmware_uefi(cds=(seed,))
-    with started(folder / "uefi", disk, hardware, tcp=(443,), udp=(5060,)) as machine:
-        machine.wait("SIP", machine.sip_answers)
-        machine.wait("the agent", machine.agent_answers)
-        assert machine.run("ls", "/sys/firmware/efi").split()
-        assert "vmw_pvscsi" in machine.run("cat", "/proc/modules")
-        check_trial_of_the_other_slot(machine)
-
-
 def started_anew(machine, boot):
     """Whether the machine runs again after the start that `boot` names."""
     return machine.agent_answers() and machine.run("cat", BOOT_ID) != boot
-
-
-def check_trial_of_the_other_slot(machine):
-    """What an update does at its end: the same system in the other slot, tried once."""
-    copy = (
-        "set -e; eval $(tr ' ' '\\n' </proc/cmdline | grep ^root=); a=$(findfs $root);"
-        "b=$(echo $a | sed 's/3$/4/'); dd if=$a of=$b bs=4M conv=fsync status=none;"
-        "mount -o remount,rw /efi 2>/dev/null || mount -o rw /efi; cp /efi/A/* /efi/B/; umount /efi"
-    )
-    machine.run("sh", "-c", copy, within_s=240)
-    machine.run("/usr/lib/centralino/bin/python", "-m", "appliance.system.slots", "try", "B")
-    boot = machine.run("cat", BOOT_ID)
-    machine.run("systemctl", "--no-block", "reboot")
-    machine.wait("the next start", lambda: started_anew(machine, boot))
-    assert "appliance.slot=B" in machine.run("cat", "/proc/cmdline")
-    block = "mount -o ro /efi && grep -a = /efi/grub/grubenv; umount /efi"
-    machine.wait("the new slot to be kept", lambda: "slot=B" in machine.run("sh", "-c", block))
-    assert "try=B" not in machine.run("sh", "-c", block)
 
 
 def test_the_roles_are_clean_by_the_strictest_profile_of_ansible_lint(built):

@@ -6,7 +6,7 @@ import xml.sax.saxutils
 
 import pytest
 
-from appliance.firstboot import answers, console, identity, sources
+from appliance.firstboot import administrator, answers, console, identity, sources
 from appliance.firstboot.health import Health, addresses_of
 from appliance.system.machine import read_facts
 from appliance.terminal.texts import ITALIAN, Texts
@@ -240,3 +240,23 @@ def test_addresses_are_read_although_ip_tells_of_filtered_ones_as_nothing():
         {"ifname": "ens4", "addr_info": [{"local": "2001:db8::2", "temporary": True}]},
     ]
     assert addresses_of(told) == ("192.0.2.10", "2001:db8::1")
+
+
+def test_the_code_that_leads_back_into_the_portal_is_readable_for_nobody_else(tmp_path):
+    places = identity.Places(tmp_path)
+    folder = places.layout.state_of("portal")
+    folder.mkdir(parents=True)
+    first = administrator.lay_code(places)
+    second = administrator.lay_code(places)
+    file = folder / administrator.FILE
+    assert first != second
+    assert file.read_text() == f"{second}\n"
+    assert file.stat().st_mode & 0o777 == 0o600
+    assert [path.name for path in folder.iterdir()] == [administrator.FILE]
+
+
+def test_the_console_tells_of_a_version_that_did_not_work():
+    state = health(version="1.0.0", left="1.1.0")
+    shown = "\n".join(console.lines(state, Texts("en")))
+    assert "Version 1.1.0 did not work: the former one is back." in shown
+    assert "Centralino 1.0.0" in shown

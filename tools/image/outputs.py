@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
+import os
 import tarfile
+from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 import jinja2
 
@@ -13,6 +17,9 @@ from tools.image import toolbox
 from tools.image.pack import DISK_SIZE
 from tools.image.settings import RECIPE, Settings
 
+PIECE = 64 * 1024 * 1024
+"""Bytes of the disk that are looked at together; the disk's size is a multiple of it."""
+
 
 def qcow2(settings: Settings, disk: Path) -> Path:
     """The disk for KVM and most clouds."""
@@ -20,10 +27,59 @@ def qcow2(settings: Settings, disk: Path) -> Path:
 
 
 def compressed_raw(settings: Settings, disk: Path) -> Path:
-    """The disk as it is, to be written by dd."""
+    """The disk as it is, to be written by dd.
+
+    Nearly all of it is empty: such stretches are not read but written as the same small
+    frame again and again (RFC 8878, section 3: frames may follow each other).
+    """
     made = settings.dist / f"{settings.name}.raw.zst"
-    toolbox.run(settings, ["zstd", "-q", "-f", "-T0", "-1", "--sparse", disk, "-o", made])
+    empty = _compressed(settings, disk, None)
+    with made.open("wb") as target, disk.open("rb") as source:
+        for first, last in _stretches(source, DISK_SIZE):
+            if last is None:
+                target.write(empty)
+            else:
+                target.write(_compressed(settings, disk, (first, last)))
     return made
+
+
+def _stretches(source: BinaryIO, size: int) -> Iterator[tuple[int, int | None]]:
+    """(first piece, number of pieces) with data, and (piece, None) for each empty piece."""
+    begin: int | None = None
+    for piece in range(size // PIECE):
+        if _holds_data(source, piece):
+            begin = piece if begin is None else begin
+            continue
+        if begin is not None:
+            yield begin, piece - begin
+            begin = None
+        yield piece, None
+    if begin is not None:
+        yield begin, size // PIECE - begin
+
+
+def _holds_data(source: BinaryIO, piece: int) -> bool:
+    """Whether a piece of a sparse file has any data (lseek(2), SEEK_DATA)."""
+    try:
+        return os.lseek(source.fileno(), piece * PIECE, os.SEEK_DATA) < (piece + 1) * PIECE
+    except OSError as error:
+        if error.errno != errno.ENXIO:
+            raise
+        return False
+
+
+def _compressed(settings: Settings, disk: Path, pieces: tuple[int, int] | None) -> bytes:
+    """Pieces of the disk as a frame of zstd; None is one empty piece."""
+    part, made = settings.build / "raw.part", settings.build / "raw.part.zst"
+    first, number = pieces or (0, 1)
+    with part.open("wb") as target, disk.open("rb") as source:
+        target.truncate(number * PIECE)
+        source.seek(first * PIECE)
+        for _ in range(number if pieces else 0):
+            target.write(source.read(PIECE))
+    toolbox.run(settings, ["zstd", "-q", "-f", "-T0", "-1", part, "-o", made])
+    part.unlink()
+    return made.read_bytes()
 
 
 def vmdk(settings: Settings, disk: Path) -> Path:

@@ -1,6 +1,8 @@
 """Signing in: the first account, second factors, limits, cookies, headers."""
 
+import os
 import re
+import time
 
 import argon2
 import pytest
@@ -8,7 +10,8 @@ import pytest
 from portal.core import setup_code
 from portal.core.accounts import account_of, any_account
 from portal.core.attempts import PER_ACCOUNT_AND_ADDRESS
-from portal.core.db import transaction
+from portal.core.audit import AuditEntry
+from portal.core.db import db, transaction
 from portal.preview import add_account
 from tests.support.portal_accounts import Browser
 from tests.unit.portal.conftest import PASSWORD
@@ -190,3 +193,54 @@ def test_pages_before_signing_in_have_no_error(app, path):
         add_account(app, "ada@example.com", "Ada", PASSWORD, "it_manager")
     answer = Browser(app).get(path)
     assert answer.status_code == (404 if path == "/nowhere" else 200)
+
+
+def recovered(browser, app, code, email="it@example.com", password="cinque lampare gialle salgono"):
+    form = {"code": code, "name": "Ada Fermi", "email": email, "password": password}
+    form["csrf_token"] = browser.token("/setup/recovery")
+    return browser.post("/setup/recovery", data=form, headers={"Referer": "https://localhost/"})
+
+
+def laid(app, code="7KQM-2XWD-9FHT-R4BV"):
+    app.extensions["settings"].recovery_code.write_text(f"{code}\n")
+    return code
+
+
+def test_without_a_code_of_the_console_there_is_no_page_to_become_administrator(app, manager):
+    assert Browser(app).get("/setup/recovery").status_code == 404
+
+
+def test_an_old_code_of_the_console_is_worth_nothing(app, manager):
+    laid(app)
+    then = time.time() - 3700
+    os.utime(app.extensions["settings"].recovery_code, (then, then))
+    assert Browser(app).get("/setup/recovery").status_code == 404
+
+
+def test_a_wrong_code_of_the_console_changes_nothing(app, manager):
+    laid(app)
+    browser = Browser(app)
+    assert recovered(browser, app, "AAAA-AAAA-AAAA-AAAA").status_code == 422
+    assert app.extensions["settings"].recovery_code.exists()
+
+
+def test_the_code_of_the_console_makes_a_locked_out_account_administrator_once(app, manager):
+    add_account(app, "olga@example.com", "Olga", "quattro lampioni blu dondolano", "operator")
+    with app.app_context(), transaction():
+        account_of("olga@example.com").active = False
+    browser = Browser(app)
+    assert recovered(browser, app, laid(app), "Olga@Example.com").status_code == 302
+    with app.app_context():
+        account = account_of("olga@example.com")
+        assert account.active
+        assert account.profile.preset == "it_manager"
+        assert not account.second_factor
+        entry = db.session.scalars(db.select(AuditEntry).order_by(AuditEntry.id.desc())).first()
+        assert (entry.action, entry.author) == ("account.recovery", "console")
+    assert browser.get("/setup/recovery").status_code == 404
+
+
+def test_the_code_of_the_console_makes_a_new_account_where_there_is_none(app, manager):
+    assert recovered(Browser(app), app, laid(app), "new@example.com").status_code == 302
+    with app.app_context():
+        assert account_of("new@example.com").profile.preset == "it_manager"

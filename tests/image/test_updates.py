@@ -1,0 +1,217 @@
+"""Updates on an emulated machine: refused, cut off, repeated, kept, left again.
+
+One machine goes through all of it, because a start takes about a minute in software
+emulation: begun from the OVA's disk by UEFI on VMware's devices, gone on by a BIOS on KVM's.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+
+import pytest
+
+from tests.image import builds, repack
+from tests.image.test_machines import BOOT_ID, LAN, https, ready, started_anew
+from tests.support.virtual_machine import disk_on, started
+from tools.image import signing
+
+PYTHON = "/usr/lib/centralino/bin/python"
+CLIENT = (
+    "import json; from pathlib import Path; from appliance.apply.client import EngineClient;"
+    "print(json.dumps(EngineClient(Path('/run/centralino/engine.sock')).{call}))"
+)
+NEXT = {"kind": "volume", "name": "next.update"}
+STRANGER = {"kind": "volume", "name": "stranger.update"}
+
+
+def ask(machine, call):
+    """What the engine's client answers inside the machine."""
+    return json.loads(machine.run(PYTHON, "-c", CLIENT.format(call=call)) or "null")
+
+
+def wait_for_work(machine, verb, within_s=400):
+    """The work as the portal would show it, once it has ended."""
+    deadline = time.monotonic() + within_s
+    while time.monotonic() < deadline:
+        state = ask(machine, "updates()")
+        work = state["work"]
+        if work and work["verb"] == verb and work["done"] and not state["waiting"]:
+            return work
+        time.sleep(2)
+    raise AssertionError(f"{verb}: {state}")
+
+
+def checked(machine, source):
+    device = machine.run("blkid", "-L", "STICK").strip().removeprefix("/dev/")
+    ask(machine, f"check_update({ {**source, 'device': device} }, 'ada')")
+    return wait_for_work(machine, "check")
+
+
+def begin_to_install(machine):
+    device = machine.run("blkid", "-L", "STICK").strip().removeprefix("/dev/")
+    ask(machine, f"install_update({ {**NEXT, 'device': device} }, 'ada')")
+
+
+def restarted_by(machine, action, within_s=400):
+    """Do something after which the machine restarts, perhaps more than once."""
+    boot = machine.run("cat", BOOT_ID)
+    begin = machine.age_s
+    action()
+    machine.wait("the next start", lambda: started_anew(machine, boot), within_s)
+    return machine.age_s - begin
+
+
+def event(machine, what, within_s=400):
+    """The newest event, once it is of this kind."""
+
+    def newest():
+        status, said, _ = machine.attempt(PYTHON, "-c", CLIENT.format(call="updates()"))
+        found = json.loads(said)["history"] if status == 0 else []
+        return found[0] if found else {"what": ""}
+
+    machine.wait(f"an event {what}", lambda: newest()["what"] == what, within_s)
+    return newest()
+
+
+def slot(machine):
+    return machine.run("cat", "/proc/cmdline").partition("appliance.slot=")[2][0]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("updates")
+
+
+@pytest.fixture(scope="module")
+def stick(built, folder):
+    """An update of the next version, and one that a stranger has signed."""
+    signing.make_key(folder / "stranger.pem")
+    following = repack.update(built, "0.2.0", "next")
+    stranger = repack.forged(built, following, folder / "stranger.pem")
+    return repack.volume(built, "stick", {"next.update": following, "stranger.update": stranger})
+
+
+@pytest.fixture(scope="module")
+def disk(built, folder):
+    return disk_on(built.output("vmdk"), folder, "updated.qcow2")
+
+
+@pytest.fixture(scope="module")
+def cut(built, folder, disk, stick, figures):
+    """The OVA by UEFI on VMware's devices; its power is cut while an update is written."""
+    seed = built.seed(folder / "seed", host_name="pbx.example.com", telephones=LAN)
+    hardware = builds.vmware_uefi(cds=(seed, stick))
+    seen = {}
+    with started(folder / "uefi", disk, hardware, udp=(5060,)) as machine:
+        seen["sip"] = machine.wait("SIP", machine.sip_answers)
+        machine.wait("the agent", machine.agent_answers)
+        machine.wait("every process", lambda: ready(machine))
+        seen["firmware"] = machine.run("ls", "/sys/firmware/efi").split()
+        seen["modules"] = machine.run("cat", "/proc/modules")
+        seen["stranger"] = checked(machine, STRANGER)
+        seen["sound"] = checked(machine, NEXT)
+        begin_to_install(machine)
+
+        def writing():
+            work = ask(machine, "updates()")["work"] or {}
+            return work.get("step") == "system" and work["percent"] >= 30
+
+        machine.wait("the writing", writing)
+        machine.cut_power()
+    return seen
+
+
+@pytest.fixture(scope="module")
+def notes():
+    """What was seen on the way and is gone now."""
+    return {}
+
+
+@pytest.fixture(scope="module")
+def updated(folder, disk, stick, cut, notes, figures):
+    """The same disk by a BIOS on KVM's devices: the update is repeated, started and kept."""
+    hardware = builds.bios(cds=(stick,))
+    with started(folder / "bios", disk, hardware, tcp=(443,), udp=(5060,)) as machine:
+        machine.wait("the agent", machine.agent_answers)
+        machine.wait("every process", lambda: ready(machine))
+        notes["after the cut"] = {"booted": slot(machine), **ask(machine, "updates()")}
+        begin = machine.age_s
+        begin_to_install(machine)
+        notes["installed"] = wait_for_work(machine, "install")
+        figures.add("update", "writing and reading back", machine.age_s - begin, "s")
+        seconds = restarted_by(machine, lambda: ask(machine, "start_other_system('ada')"))
+        figures.add("update", "restart into the new version", seconds, "s")
+        event(machine, "kept")
+        yield machine
+
+
+@pytest.mark.row("I3")
+def test_the_ova_starts_by_uefi_on_vmwares_disk_adapter(cut):
+    assert cut["firmware"]
+    assert "vmw_pvscsi" in cut["modules"]
+    assert "vmxnet3" in cut["modules"]
+
+
+def test_an_update_of_a_stranger_is_refused(cut):
+    assert "signature" in cut["stranger"]["error"]["text"]
+
+
+def test_a_sound_update_is_told_with_its_version(cut):
+    assert cut["sound"]["error"] is None
+    assert cut["sound"]["result"]["release"]["version"] == "0.2.0"
+
+
+def test_after_a_power_cut_while_writing_the_old_system_starts(updated, notes):
+    found = notes["after the cut"]
+    assert (found["booted"], found["running"]["version"]) == ("A", "0.1.0")
+    assert found["other"] is None
+    assert "interrupted" in found["work"]["error"]["text"]
+
+
+@pytest.mark.row("D1")
+def test_the_update_is_repeated_started_and_kept(updated, notes):
+    assert notes["installed"]["error"] is None
+    state = ask(updated, "updates()")
+    assert (state["slot"], state["running"]["version"]) == ("B", "0.2.0")
+    assert state["other"]["version"] == "0.1.0"
+    assert state["trial"] is None
+    assert [each["what"] for each in state["history"]] == ["kept", "started", "installed"]
+
+
+def test_the_data_were_copied_before_the_new_system_started(updated):
+    copied = updated.run("ls", "/var/lib/centralino-updates/snapshot").split()
+    assert {"centralino", "centralino-portal"} <= set(copied)
+    assert https(updated) == 200
+
+
+def test_a_service_that_does_not_come_up_leads_back_to_the_other_system(updated, figures):
+    unit = "/etc/systemd/system/centralino-portal.service.d"
+    drop_in = "[Unit]\\nConditionKernelCommandLine=!appliance.slot=A\\n"
+    updated.run("sh", "-c", f"mkdir -p {unit}; printf '{drop_in}' >{unit}/absent.conf; sync")
+    mark = "/var/lib/centralino-portal/changed-in-the-trial"
+    begin = updated.age_s
+    restarted_by(updated, lambda: ask(updated, "start_other_system('ada', within_s=60)"))
+    if slot(updated) == "A":
+        updated.attempt("touch", mark)
+    found = event(updated, "returned")
+    figures.add("update", "back from a system that does not come up", updated.age_s - begin, "s")
+    assert slot(updated) == "B"
+    assert any(line.startswith("portal: ") for line in found["why"])
+    assert found["started"]
+    assert updated.attempt("ls", mark)[0] != 0, "the data are not as before the trial"
+    updated.run("rm", "-r", unit)
+
+
+def test_a_destroyed_system_is_left_without_a_hand_on_it(updated, figures):
+    root = updated.run("sh", "-c", "ls -l /dev/disk/by-partlabel/rootA | sed 's,.*/,,'").strip()
+    erase = f"dd if=/dev/zero of=/dev/{root} bs=4M count=16 conv=fsync status=none"
+    updated.run("sh", "-c", erase)
+    begin = updated.age_s
+    restarted_by(updated, lambda: ask(updated, "start_other_system('ada')"))
+    found = event(updated, "returned")
+    figures.add("update", "back from a destroyed system", updated.age_s - begin, "s")
+    assert slot(updated) == "B"
+    assert not found["started"]
+    updated.wait("every process", lambda: ready(updated))
+    assert updated.sip_answers()
