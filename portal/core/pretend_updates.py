@@ -129,6 +129,8 @@ class PretendUpdates:
         else:
             self._note("started", NEXT["version"], work["by"])
             self._note("kept", NEXT["version"], work["by"])
+            taken = state["history"][0]["when"]
+            state["snapshot"] = {"version": state["running"]["version"], "taken": taken}
             state["running"], state["other"], state["slot"] = NEXT, state["running"], "B"
 
     def _note(self, what: str, version: Any, by: str) -> None:

@@ -90,10 +90,12 @@
     };
     sending.addEventListener("error", over);
     sending.addEventListener("load", () => {
-      if (sending.status < 400) location.assign(sending.responseURL);
+      const next = sending.getResponseHeader("HX-Redirect");
+      if (next) location.assign(next);
       else document.documentElement.innerHTML = sending.responseText;
     });
     sending.open("POST", form.action);
+    sending.setRequestHeader("HX-Request", "true");
     sending.send(new FormData(form));
   });
 

@@ -92,10 +92,10 @@ def upload() -> Any:
     sent = request.files.get("file")
     if sent is None or not sent.filename:
         flash(_("Choose a file first."), "warning")
-        return redirect(url_for("updates.index"))
+        return _back()
     if not sent.filename.endswith(SUFFIX):
         flash(_("The name of an update ends in .update."), "warning")
-        return redirect(url_for("updates.index"))
+        return _back()
     name = uploads.keep(sent, FOLDER, SUFFIX)
     return _asked("updates.check", name, lambda by: _check({"kind": "upload", "name": name}, by))
 
@@ -184,6 +184,13 @@ def _asked(action: str, subject: str, ask: Any) -> Any:
         flash(_("Something is at work already. Wait for it, or stop it."), "warning")
     else:
         _note(action, subject)
+    return _back()
+
+
+def _back() -> Any:
+    """To the page; a script that has sent the form is told where that is."""
+    if request.headers.get("HX-Request"):
+        return "", 204, {"HX-Redirect": url_for("updates.index")}
     return redirect(url_for("updates.index"))
 
 
