@@ -11,11 +11,17 @@ import re
 import ssl
 import subprocess
 import urllib.request
+from dataclasses import replace
 
 import pytest
+import yaml
 
+from portal.core import yaml_files
 from tests.image import bare, builds
+from tests.support.rtp import SoundEnd, talk
+from tests.support.sip_agent import SipAgent
 from tests.support.virtual_machine import disk_on, empty_disk, started
+from tools.demo import company
 
 CODE = "TEST-CODE-7KQM-2XWD"
 LAN = "10.0.2.0/24"
@@ -87,12 +93,16 @@ def folder(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def first(built, folder, figures):
+def first(built, folder, example, figures):
     """The first start of the qcow2 image with a seed disk, on KVM's devices and a BIOS."""
     seed = built.seed(folder, host_name="pbx.example.com", telephones=LAN, setup_code=CODE)
+    text, secrets = yaml_files.dump(example)
+    files = {"company.yaml": text, "company.secrets.yaml": yaml.safe_dump(secrets)}
+    disc = built.disc(folder, "COMPANY", files)
     disk = disk_on(built.output("qcow2"), folder, "first.qcow2")
-    hardware = builds.bios(cds=(seed,))
-    with started(folder / "first", disk, hardware, tcp=OUTSIDE, udp=(5060, 1194)) as machine:
+    hardware = builds.bios(cds=(seed, disc))
+    ports = (5060, 1194, *RTP_PORTS)
+    with started(folder / "first", disk, hardware, tcp=OUTSIDE, udp=ports) as machine:
         age = machine.wait("SIP", machine.sip_answers)
         figures.add("start", "first start until SIP answers", age, "s")
         machine.wait("the portal", lambda: https(machine) == 200)
@@ -156,6 +166,82 @@ def test_memory_at_rest_leaves_room_on_a_small_machine(first, figures):
     }  # fmt: skip
     used = (said["MemTotal"] - said["MemAvailable"]) / 1000
     assert used <= figures.add("memory", "at rest", used, "MB", MEMORY_AT_REST_MB).limit
+
+
+RTP_PORTS = range(10000, 10012)
+
+
+@pytest.fixture(scope="module")
+def example():
+    """The example company, with few ports for sound: each is forwarded into the machine."""
+    state = company.company()
+    core = replace(state["asterisk_core"], rtp_first_port=RTP_PORTS[0], rtp_last_port=RTP_PORTS[-1])
+    return state.replaced(asterisk_core=core)
+
+
+@pytest.fixture(scope="module")
+def imported(first, figures):
+    """The machine after its own command has taken the company in and applied it."""
+    program = "/usr/lib/centralino/bin/centralino"
+    first.run("sh", "-c", "mkdir -p /run/company && mount -L COMPANY -o ro /run/company")
+    files = ("/run/company/company.yaml", "--secrets", "/run/company/company.secrets.yaml")
+    said = first.run(program, "import", *files, "--yes", within_s=120)
+    assert "Taken into the draft." in said, said
+    begin = first.age_s
+    first.run(program, "apply", "--reason", "example company", within_s=300)
+    figures.add("apply", "the example company, first time", first.age_s - begin, "s")
+    first.run("umount", "/run/company")
+    return first
+
+
+def agent_of(machine, example, id):
+    """A telephone of the company, at the forwarded port of the machine."""
+    (device,) = (each for each in example["devices"].devices if each.id == id)
+    line = device.lines[0]
+    server = ("127.0.0.1", machine.udp[5060])
+    name = f"{line.extension}-{line.slot}"
+    return SipAgent(("127.0.0.1", 0), server, name, line.secret.reveal())
+
+
+def offer(end):
+    """A description that names a sound's port; the machine learns the address by itself."""
+    lines = ("v=0", "o=- 1 1 IN IP4 127.0.0.1", "s=-", "c=IN IP4 127.0.0.1", "t=0 0")
+    media = (f"m=audio {end.port} RTP/AVP 8", "a=rtpmap:8 PCMA/8000", "a=sendrecv", "")
+    return "\r\n".join((*lines, *media))
+
+
+def sound_port(machine, description):
+    """The forwarded port of the one that the machine's description names."""
+    return machine.udp[int(re.search(r"^m=audio (\d+) ", description, re.M)[1])]
+
+
+def answered(caller, called, ear, other):
+    """Call, answer and acknowledge; the machine's description for each side."""
+    sdp = ("Content-Type: application/sdp",)
+    uri = "sip:202@127.0.0.1"
+    caller.start("INVITE", uri, sdp, body=offer(ear))
+    ringing = called.expect(lambda m: m.method == "INVITE" and not m.status, 30, "the call")
+    called.respond(ringing, 200, "OK", offer(other))
+    answer = caller.expect(lambda m: m.method == "INVITE" and m.status == 200, 30, "the answer")
+    dialog = {"to": answer.header("to"), "call_id": answer.header("call-id")}
+    caller.send(caller.build("ACK", uri, cseq=int(answer.header("cseq").split()[0]), **dialog))
+    return answer.body, ringing.body
+
+
+def test_two_telephones_of_the_example_company_hear_each_other(imported, example):
+    with (
+        agent_of(imported, example, "phone-201") as caller,
+        agent_of(imported, example, "phone-202") as called,
+        SoundEnd(0x11) as ear,
+        SoundEnd(0x22) as other,
+    ):
+        assert caller.register().status == 200
+        assert called.register().status == 200
+        descriptions = answered(caller, called, ear, other)
+        ports = tuple(sound_port(imported, each) for each in descriptions)
+        counts = talk((ear, other), ports, 4)
+    # A second of sound in each direction, at 50 packets a second.
+    assert min(counts) > 50, counts
 
 
 def main_pid(machine, unit):
