@@ -258,10 +258,9 @@ class Import:
         self.preview.edits += edits
 
     def _remove_missing(self) -> None:
-        for record in self._records.values():
-            if record.id not in self._seen:
-                self.preview.removed.append(self.screen.label(record))
-                self.preview.edits += self.screen.removal(record)
+        left = [record for record in self._records.values() if record.id not in self._seen]
+        self.preview.removed += [self.screen.label(record) for record in left]
+        self.preview.edits += self.screen.removals(left)
 
     def _problem(self, line: int, name: str, text: str) -> None:
         self.preview.problems.append((line, name, text))

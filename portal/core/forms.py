@@ -13,17 +13,20 @@ the same words as in the engine, the CSV import and the YAML files.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterable, Mapping
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, ClassVar
 
 from flask_wtf import FlaskForm
+from werkzeug.datastructures import MultiDict
 from wtforms import BooleanField, Field, FieldList, FormField, SelectField, StringField
 from wtforms import Form as PlainForm
+from wtforms.validators import ValidationError
 from wtforms.widgets import TextArea
 
 from appliance.state.codec import decode, encode, field_types, reveal
 from appliance.state.faults import Fault, StateError
-from portal.core.i18n import _l, fault_text
+from portal.core.i18n import _, _l, fault_text
 from portal.core.shapes import base_type
 
 try:
@@ -141,34 +144,75 @@ class NumberChoice(Choice):
         return int(text) if text.isascii() and text.isdigit() else text
 
 
-class Target(Choice):
-    """Where a call goes: one object of a few kinds, or nothing. `kinds` are those of references."""
+class Target(_Described, StringField):
+    """Where a call goes, or nothing. `kinds` are those of references, plus `external`.
+
+    `data` is `kind:id`. A page sends two values: what was chosen, and the number beside it
+    for kinds that are typed.
+    """
 
     def __init__(
-        self, label: Any, kinds: tuple[str, ...], *, nothing: Any = "", **kwargs: Any
+        self,
+        label: Any,
+        kinds: tuple[str, ...] = (),
+        *,
+        nothing: Any = "",
+        hint: Any = "",
+        part: str = "",
+        **kwargs: Any,
     ) -> None:
-        self.kinds, self.nothing = kinds, nothing
-        super().__init__(label, self._targets, empty=None, **kwargs)
-
-    def _targets(self) -> Choices:
-        from portal.core.screens import choices, screen_of_kind
-
-        yield "", self.nothing
-        for kind in self.kinds:
-            screen = screen_of_kind(kind)
-            noun = screen.noun if screen else kind
-            for id, name in choices(kind):
-                yield f"{kind}:{id}", f"{noun}: {name}"
-
-    def plain(self) -> Any:
-        kind, _colon, id = str(self.data or "").partition(":")
-        return {"kind": kind, "id": id} if kind else None
+        super().__init__(label, **kwargs)
+        self.nothing, self.hint, self.part = nothing, hint, part
+        self.kinds = kinds or destinations().USUAL
+        self.held = ""
 
     def process_data(self, value: Any) -> None:
-        self.data = f"{value['kind']}:{value['id']}" if value else ""
+        self.data = self.held = f"{value['kind']}:{value['id']}" if value else ""
+
+    def process_formdata(self, valuelist: list[str]) -> None:
+        if not valuelist:
+            return
+        kind, _colon, id = valuelist[0].strip().partition(":")
+        if not id and len(valuelist) > 1:
+            id = destinations().typed_id(kind, valuelist[1])
+        self.data = f"{kind}:{id}" if kind else ""
+
+    def pre_validate(self, form: Any) -> None:
+        """Refuse what does not exist, unless it was there before."""
+        kind, _colon, id = (self.data or "").partition(":")
+        if not kind or self.data == self.held:
+            return
+        known = kind in self.kinds
+        problem = destinations().problem(kind, id) if known else _("is none of the choices")
+        if problem:
+            raise ValidationError(problem)
+
+    def plain(self) -> Any:
+        kind, _colon, id = (self.data or "").partition(":")
+        return {"kind": kind, "id": id} if kind else None
 
     def text(self) -> str:
-        return str(self.data or "")
+        return self.data or ""
+
+    @property
+    def offers(self) -> Any:
+        """The headings and lines to choose from."""
+        return destinations().offers(self.kinds)
+
+    @property
+    def chosen(self) -> tuple[str, str]:
+        """(the line that is chosen, the number beside it)."""
+        kind, _colon, id = (self.data or "").partition(":")
+        if destinations().is_typed(kind):
+            return f"{kind}:", destinations().number_shown(kind, id)
+        return self.data or "", ""
+
+
+def destinations() -> Any:
+    """`portal.core.destinations`, which needs the screens, which need this module."""
+    from portal.core import destinations as found
+
+    return found
 
 
 class Hidden(_Described, StringField):
@@ -218,6 +262,45 @@ class Lines(_Described, StringField):
         return "|".join(self.plain())
 
 
+class NamedNumbers(_Described, StringField):
+    """Several objects by the numbers people know them by, one a line or with commas.
+
+    A name may stand behind each number, as it is shown: only the number counts.
+    """
+
+    widget = TextArea()
+
+    def __init__(
+        self,
+        label: Any,
+        find: Callable[[str], str],
+        number: Callable[[str], str],
+        *,
+        names: Callable[[], Mapping[str, str]] = dict,
+        hint: Any = "",
+        part: str = "",
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(label, **kwargs)
+        self.find, self.number, self.names = find, number, names
+        self.hint, self.part = hint, part
+
+    def process_data(self, value: Any) -> None:
+        names = self.names() if value else {}
+        lines = [(self.number(id) or id, names.get(id, "")) for id in value or ()]
+        self.data = "\n".join(f"{number} {name}".strip() for number, name in lines)
+
+    def _typed(self) -> list[str]:
+        parts = re.split(r"[\n,;|]", self.data or "")
+        return [part.split()[0] for part in parts if part.strip()]
+
+    def plain(self) -> Any:
+        return [self.find(typed) or typed for typed in self._typed()]
+
+    def text(self) -> str:
+        return "|".join(self._typed())
+
+
 class NamedNumber(Text):
     """An object that is chosen by the number people know it by.
 
@@ -244,6 +327,9 @@ class NamedNumber(Text):
         typed = super().plain()
         return (self.find(typed) or typed) if typed else typed
 
+    def text(self) -> str:
+        return str(super().plain() or "")
+
 
 class RowForm(PlainForm):
     """One row of a `Rows` field. A row whose `key` fields are all empty is left out.
@@ -252,6 +338,8 @@ class RowForm(PlainForm):
     """
 
     key: ClassVar[tuple[str, ...]] = ()
+    csv: ClassVar[tuple[str, ...]] = ()
+    """The fields that a cell of a CSV file holds, as `a:b|a:b`; none: not in CSV files."""
     kept: ClassVar[Mapping[str, Any]] = {}
 
     def plain(self) -> dict[str, Any] | None:
@@ -267,13 +355,34 @@ class Rows(_Described, FieldList):
     Without JavaScript there is always one spare row; with it, rows come and go.
     """
 
-    in_csv = False
-
     def __init__(
-        self, label: Any, row: type[RowForm], *, hint: Any = "", part: str = "", **kwargs: Any
+        self,
+        label: Any,
+        row: type[RowForm],
+        *,
+        hint: Any = "",
+        part: str = "",
+        ordered: bool = False,
+        **kwargs: Any,
     ) -> None:
         super().__init__(FormField(row), label, min_entries=0, max_entries=200, **kwargs)
-        self.row, self.hint, self.part = row, hint, part
+        self.row, self.hint, self.part, self.ordered = row, hint, part, ordered
+        self.in_csv = bool(row.csv)
+
+    def process(self, formdata: Any, *args: Any, **kwargs: Any) -> None:
+        """Rows of a page, or one cell of a CSV file under the field's own name."""
+        if formdata and self.name in formdata:
+            formdata = MultiDict(self._cells(formdata[self.name]))
+        super().process(formdata, *args, **kwargs)
+
+    def _cells(self, text: str) -> Iterator[tuple[str, str]]:
+        for index, row in enumerate(part for part in text.split("|") if part.strip()):
+            for name, value in zip(self.row.csv, row.split(":"), strict=False):
+                yield f"{self.name}{self._separator}{index}{self._separator}{name}", value
+
+    def text(self) -> str:
+        rows = (entry.form for entry in self.entries)
+        return "|".join(":".join(row[name].text() for name in self.row.csv) for row in rows)
 
     def plain(self) -> Any:
         return [plain for entry in self.entries if (plain := entry.form.plain()) is not None]

@@ -240,7 +240,7 @@ class Pages:
     def _bulk_delete(self, records: list[Record]) -> Any:
         if request.form.get("sure") != "yes":
             return render_template("core/bulk_delete.html", screen=self.screen, records=records)
-        edits = [edit for record in records for edit in self.screen.removal(record)]
+        edits = self.screen.removals(records)
         self._commit_many(edits, "draft.delete", len(records))
         return redirect(self._list())
 

@@ -112,6 +112,9 @@ class Screen:
     list_template: ClassVar[str] = "core/list.html"
     edit_template: ClassVar[str] = "core/edit.html"
     can_add: ClassVar[bool] = True
+    by_number: ClassVar[Any] = None
+    """What such an object is called before its number, where forms of other screens let
+    people type the number instead of choosing from a list that may hold thousands."""
     single: ClassVar[bool] = False
     """Whether there is exactly one record, and so no list: `portal.core.settings_screens`."""
 
@@ -134,6 +137,22 @@ class Screen:
     def address(self, id: str, field: str | None = None) -> str:
         """Where a record is shown, at one of its fields."""
         return url_for(f"{self.name}.edit", id=id, _anchor=field)
+
+    def with_number(self, number: str) -> str:
+        """The id of the record with a number; "" when there is none."""
+        if not (number.isascii() and number.isdigit()):
+            return ""  # PostgreSQL refuses to look for some of what can be typed, such as NUL
+        query = db.select(DraftObject.key).filter(*self._mine(), DraftObject.number == number)
+        return db.session.scalar(query.limit(1)) or ""
+
+    def number_of(self, id: str) -> str:
+        """The number of a record; "" when there is no such record."""
+        query = db.select(DraftObject.number).filter(*self._mine(), DraftObject.key == id)
+        return db.session.scalar(query) or ""
+
+    def _mine(self) -> tuple[Any, Any]:
+        part = self.main
+        return DraftObject.service == part.service, DraftObject.collection == part.collection
 
     def with_ids(
         self,
@@ -274,6 +293,10 @@ class Screen:
     def removal(self, record: Record) -> list[Edit]:
         """The edits that remove a record with everything that is its own."""
         return [Edit(place, None) for place in record.places.values()]
+
+    def removals(self, records: Iterable[Record]) -> list[Edit]:
+        """The edits that remove several records; each object is edited once."""
+        return [edit for record in records for edit in self.removal(record)]
 
     def removal_notes(self, record: Record) -> list[str]:
         """What else happens when a record is removed, as sentences."""

@@ -11,6 +11,7 @@ from appliance.services.registry import SERVICES
 from appliance.state.changes import Change
 from appliance.state.faults import Fault
 from appliance.state.system_state import SystemState
+from portal.core.destinations import called
 from portal.core.i18n import _, fault_text, translated
 from portal.core.screens import Screen, screen_at, screens
 from portal.core.shapes import Place, collections, locate, title_of
@@ -181,6 +182,8 @@ def value_text(value: Any) -> str:
         return _("yes") if value else _("no")
     if isinstance(value, list):
         return ", ".join(value_text(item) for item in value[:8]) + (" …" if len(value) > 8 else "")
+    if isinstance(value, Mapping) and set(value) == {"kind", "id"}:
+        return called(value["kind"], value["id"])
     if isinstance(value, Mapping):
         shown = (value_text(item) for item in value.values() if not isinstance(item, (list, dict)))
         return " · ".join(text for text in shown if text != "–")

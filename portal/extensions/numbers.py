@@ -6,10 +6,14 @@ from sqlalchemy import func
 
 from portal.core.db import db
 from portal.core.draft import DraftObject
-from portal.core.screens import choices
+from portal.core.screens import Screen, choices, screens
 
 SUGGESTED = 500
 """Numbers that a page offers while somebody types; any other may be typed as well."""
+
+
+def _screen() -> Screen:
+    return screens()["extensions"]
 
 
 def _extensions() -> tuple[object, object]:
@@ -21,16 +25,31 @@ def _extensions() -> tuple[object, object]:
 
 def extension_with(number: str) -> str:
     """The id of the extension with a number; "" when there is none."""
-    if not (number.isascii() and number.isdigit()):
-        return ""  # PostgreSQL refuses to look for some of what can be typed, such as NUL
-    query = db.select(DraftObject.key).filter(*_extensions(), DraftObject.number == number)
-    return db.session.scalar(query.limit(1)) or ""
+    return _screen().with_number(number)
 
 
 def number_of(id: str) -> str:
     """The number of an extension; "" when there is no such extension."""
-    query = db.select(DraftObject.number).filter(*_extensions(), DraftObject.key == id)
-    return db.session.scalar(query) or ""
+    return _screen().number_of(id)
+
+
+def names() -> dict[str, str]:
+    """Id -> what people call an extension: its person, or its own name."""
+    people = dict(choices("user"))
+    query = db.select(DraftObject.key, DraftObject.owner, DraftObject.data).filter(*_extensions())
+    return {
+        id: people.get(owner, "") or data.get("label", "")
+        for id, owner, data in db.session.execute(query)
+    }
+
+
+def name_of_extension(id: str) -> str:
+    """What people call one extension; "" when it has no name."""
+    query = db.select(DraftObject.owner, DraftObject.data)
+    row = db.session.execute(query.filter(*_extensions(), DraftObject.key == id)).first()
+    if row is None:
+        return ""
+    return dict(choices("user")).get(row.owner, "") or row.data.get("label", "")
 
 
 def some_extensions() -> list[tuple[str, str]]:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from appliance.services.extensions import Extension
-from portal.core.forms import LANGUAGE_CHOICES, Choice, Number, StateForm, Text
+from portal.core.draft import Edit
+from portal.core.forms import LANGUAGE_CHOICES, Choice, Number, StateForm, Switch, Target, Text
 from portal.core.i18n import _l
 from portal.core.pages import name_of
 from portal.core.screens import Column, Part, Record, Screen, choices
+from portal.extensions import leaving
 
 
 class ExtensionForm(StateForm):
@@ -26,6 +29,17 @@ class ExtensionForm(StateForm):
         _l("Ring time"),
         unit=_l("seconds"),
         hint=_l("How long a call rings before it counts as not answered."),
+    )
+    call_waiting = Switch(
+        _l("A second call knocks"),
+        hint=_l("Off: the number is busy as soon as one of its telephones is in a call."),
+    )
+    on_busy = Target(_l("Busy: calls go to"), nothing=_l("the busy tone"))
+    on_no_answer = Target(
+        _l("Not answered: calls go to"), nothing=_l("the announcement that says so")
+    )
+    on_unreachable = Target(
+        _l("No telephone there: calls go to"), nothing=_l("the announcement that says so")
     )
 
 
@@ -50,9 +64,27 @@ class Extensions(Screen):
     add_label = _l("Add an extension")
     empty = _l("No extension yet. Add people first: each gets an extension with the person.")
     icon = "phone"
-    bulk = ("language", "ring_time_s")
+    bulk = (
+        "language",
+        "ring_time_s",
+        "call_waiting",
+        "on_busy",
+        "on_no_answer",
+        "on_unreachable",
+    )
     match = ("number",)
     presets = {"operator": ("view",)}  # noqa: RUF012
+    by_number = _l("extension")
+
+    def removal(self, record: Record) -> list[Edit]:
+        """An extension goes with its lines, memberships and its voicemail box."""
+        return self.removals([record])
+
+    def removals(self, records: Iterable[Record]) -> list[Edit]:
+        """Many go together: a group that loses several is changed once."""
+        chosen = list(records)
+        gone = [Edit(record.places[""], None) for record in chosen]
+        return [*gone, *leaving.without({record.id for record in chosen})]
 
 
 SCREEN = Extensions()

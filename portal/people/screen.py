@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from portal.core import draft
@@ -11,9 +10,8 @@ from portal.core.draft import DraftObject, Edit
 from portal.core.i18n import _, _l
 from portal.core.screens import Column, Part, Record, Screen
 from portal.core.shapes import Place
+from portal.extensions import leaving
 from portal.people.forms import PersonForm
-
-DEVICES = ("devices", "devices")
 
 
 class People(Screen):
@@ -49,16 +47,21 @@ class People(Screen):
     def further_edits(
         self, id: str, objects: Mapping[str, Any], record: Record | None
     ) -> Iterator[Edit]:
-        """An extension that is taken away leaves the telephones that carried it."""
+        """An extension that is taken away leaves telephones and groups that had it."""
         if record and record.objects.get("extension") and objects.get("extension") is None:
-            yield from _without_lines({record.objects["extension"].id})
+            yield from leaving.without({record.objects["extension"].id})
 
     def removal(self, record: Record) -> list[Edit]:
-        """A person leaves with all their extensions; telephones lose the lines of these."""
-        own = _extensions_of(record.id)
+        """A person leaves with all their extensions, and these with what is theirs."""
+        return self.removals([record])
+
+    def removals(self, records: Iterable[Record]) -> list[Edit]:
+        """Many people leave together: a group that loses several is changed once."""
+        chosen = list(records)
+        own = [place for record in chosen for place in _extensions_of(record.id)]
         edits = [Edit(place, None) for place in own]
-        edits += _without_lines({place.id for place in own})
-        return [*edits, Edit(record.places["user"], None)]
+        edits += leaving.without({place.id for place in own})
+        return [*edits, *(Edit(record.places["user"], None) for record in chosen)]
 
     def removal_notes(self, record: Record) -> list[str]:
         """The extensions and telephones that the person leaves behind."""
@@ -69,7 +72,7 @@ class People(Screen):
                 draft.instance(row).number for place in own if (row := draft.find(place))
             )
             notes.append(_("Extension %(numbers)s is removed as well.", numbers=numbers))
-        if devices := list(_without_lines({place.id for place in own})):
+        if devices := list(leaving.without_lines({place.id for place in own})):
             count = len(devices)
             notes.append(
                 _("Telephones that lose a line: %(count)d. They stay in the list.", count=count)
@@ -82,18 +85,6 @@ def _extensions_of(person: str) -> list[Place]:
         service="extensions", collection="extensions", owner=person
     )
     return [row.place for row in draft.db.session.scalars(query)]
-
-
-def _without_lines(extensions: set[str]) -> Iterator[Edit]:
-    """The edits that take the lines of extensions from all devices."""
-    if not extensions:
-        return
-    for row in draft.objects(*DEVICES):
-        if not any(line["extension"] in extensions for line in row.data["lines"]):
-            continue
-        device = draft.instance(row)
-        lines = tuple(line for line in device.lines if line.extension not in extensions)
-        yield Edit(row.place, dataclasses.replace(device, lines=lines))
 
 
 SCREEN = People()

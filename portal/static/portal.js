@@ -46,6 +46,20 @@
       table.querySelector("tbody").append(row);
       table.querySelector("tbody tr:last-child input, tbody tr:last-child select").focus();
     }
+    const raise = event.target.closest("[data-raise-row]");
+    if (raise) {
+      // What the rows hold changes places: the number in their names is their order.
+      const row = raise.closest("tr");
+      const above = row.previousElementSibling;
+      const parts = (each) => [...each.querySelectorAll("input, select")];
+      if (above) {
+        parts(row).forEach((part, index) => {
+          const other = parts(above)[index];
+          [part.value, other.value] = [other.value, part.value];
+        });
+        above.querySelector("[data-raise-row]").focus();
+      }
+    }
     const gone = event.target.closest("[data-remove-row]");
     if (gone) gone.closest("tr").remove();
     const open = document.querySelector("details.drop[open]");
@@ -99,6 +113,15 @@
     sending.send(new FormData(form));
   });
 
+  // The number beside a destination is there only for lines that take one.
+  const targets = () => {
+    for (const target of document.querySelectorAll("[data-target]")) {
+      const chosen = target.querySelector("select").selectedOptions[0];
+      target.querySelector("input").hidden = !chosen || !("typed" in chosen.dataset);
+    }
+  };
+  document.addEventListener("change", targets);
+
   // The countdown counts by the clock; the server decides.
   const tick = () => {
     for (const clock of document.querySelectorAll("[data-ends]")) {
@@ -115,6 +138,7 @@
       clock.dataset.ends = String(performance.now() + Number(clock.dataset.seconds) * 1000);
     }
     choose();
+    targets();
     tick();
   };
   setInterval(tick, 250);
