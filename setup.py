@@ -43,6 +43,8 @@ DEV = [
     "psycopg[binary]>=3.1",
     "babel>=2.12",
     "setuptools>=68",
+    "moto>=5.0",
+    "flask-cors>=5.0",
 ]
 
 IMAGE = ["ansible-core>=2.17,<2.20", "ansible-lint>=24.9"]
@@ -69,6 +71,7 @@ setup(
         "appliance.services",
         "appliance.state",
         "appliance.system",
+        "appliance.system.backup",
         "appliance.terminal",
         "appliance.updates",
         "appliance.verify",

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import socket
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from appliance.apply import protocol
+from appliance.apply.backup_client import BackupCalls
 from appliance.apply.machine_client import MachineCalls
 from appliance.apply.update_client import UpdateCalls
 from appliance.state.faults import Fault
@@ -35,7 +36,7 @@ class EngineError(RuntimeError):
 
 
 @dataclass(frozen=True, slots=True)
-class EngineClient(MachineCalls, UpdateCalls):
+class EngineClient(BackupCalls, MachineCalls, UpdateCalls):
     """Talks to the engine at `socket_path`; each call is one connection."""
 
     socket_path: Path

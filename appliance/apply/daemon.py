@@ -27,12 +27,15 @@ from typing import Any
 from appliance.apply import protocol
 from appliance.apply.desk import MachineDesk, desk_of
 from appliance.apply.engine import Engine
+from appliance.apply.errors import Refused
 from appliance.apply.jobs import Jobs
 from appliance.apply.verbs import MESSENGER_VERBS, Verbs, answer, describe
 from appliance.asterisk.runtime import Runtime
+from appliance.state.faults import StateError
 from appliance.state.machine import Layout
 from appliance.system import notify, space
-from appliance.system.machine import load_machine, read_facts, runtime_of
+from appliance.system.backup import place
+from appliance.system.machine import groups_of, load_machine, read_facts, runtime_of
 from appliance.system.processes import Site
 from appliance.verify.shadow import Shadow
 
@@ -149,6 +152,7 @@ def serve(
     if done:
         log.warning("after a restart: %s", done)
     log.info("revision=%d in force", engine.initialise())
+    _follow_machine(engine)
     jobs = Jobs(describe)
     server = EngineServer(socket_path, Verbs(engine, jobs, desk), clients, group)
     threading.Thread(target=server.serve_forever, name="socket", daemon=True).start()
@@ -165,6 +169,19 @@ def serve(
         socket_path.unlink(missing_ok=True)
         jobs.finish()
         log.info("stopped")
+
+
+def _follow_machine(engine: Engine) -> None:
+    """After a restore: write the configuration as this machine needs it."""
+    restored = place.restored_file(engine.machine.layout)
+    if not restored.exists():
+        return
+    try:
+        log.info("revision=%d in force after a restore", engine.follow_machine())
+    except (Refused, StateError) as error:
+        # The files of the backup stay in force: better than none.
+        log.error("restored as it was, not as this machine needs it: %s", describe(error))
+    restored.unlink()
 
 
 def _tick(engine: Engine) -> None:
@@ -205,13 +222,17 @@ def main() -> None:
     logging.basicConfig(level=logging.INFO, format="%(name)s %(levelname)s %(message)s")
     os.umask(0o022)
     runtime = runtime_of(options.asterisk_root)
-    machine = load_machine(options.prefix, runtime)
-    engine = Engine(machine, Shadow(runtime, machine))
-    group = machine.groups.get("centralino", 0)
+    layout = Layout(options.prefix.resolve())
+    layout.state.mkdir(mode=0o755, parents=True, exist_ok=True)
     clients = Clients(allowed_users(options.allow), allowed_users(options.messenger))
-    with only_one(machine.layout):
-        desk = desk_of(engine, _site(options, machine.layout, runtime))
-        serve(engine, machine.layout.engine_socket, clients, group, desk)
+    with only_one(layout):
+        # Before anything is made or read that a restored backup brings along.
+        place.finish(layout, groups_of(layout, runtime))
+        machine = load_machine(options.prefix, runtime)
+        engine = Engine(machine, Shadow(runtime, machine))
+        group = machine.groups.get("centralino", 0)
+        desk = desk_of(engine, _site(options, layout, runtime))
+        serve(engine, layout.engine_socket, clients, group, desk)
 
 
 def _site(options: argparse.Namespace, layout: Layout, runtime: Runtime) -> Site:

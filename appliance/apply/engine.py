@@ -63,6 +63,7 @@ class Engine:
         self, machine: Machine, shadow: Shadow, *, clock: Callable[[], float] = time.time
     ) -> None:
         self.machine = machine
+        self.shadow = shadow
         self.store = RevisionStore(machine.layout.state, machine.groups)
         self.console = Console(machine.layout.asterisk_run / "asterisk.ctl")
         self._running = Running(machine.layout, self.console)
@@ -251,6 +252,23 @@ class Engine:
                 new = self._stage.candidates.of(self._first_state())
                 self._stage.require_proof(new, Course(progress))
                 number = self._adopt(new, "system", "first start", "good")
+                self.store.put_in_force(number)
+                self._stage.now_in_force(number, new)
+            return self.store.current()
+
+    def follow_machine(self, progress: Progress = untold) -> int:
+        """Write the state in force as this machine needs it, after it came from another one
+        (a restored backup); returns the revision in force.
+
+        Called like `initialise()`: after `recover()` and before Asterisk starts. Raises
+        NotProved or StateError; the files are then those of the backup.
+        """
+        with self._bench, self._lock:
+            current = self.store.current()
+            new = self._stage.candidates.of(self.running_state())
+            if current and self.store.read(current).digest != new.files.digest:
+                self._stage.require_proof(new, Course(progress))
+                number = self._adopt(new, "system", "restored from a backup", "good")
                 self.store.put_in_force(number)
                 self._stage.now_in_force(number, new)
             return self.store.current()

@@ -263,6 +263,22 @@ class RevisionStore:
                 file.parent.mkdir(parents=True, exist_ok=True)
                 atomic.write_file(file, content, entry.mode, self._group(entry.group))
 
+    def write_out(self, number: int) -> None:
+        """Write all files of a revision anew from its archive, in place of any that are there."""
+        root = self.path(number) / "root"
+        if root.exists():
+            _discard(root)
+        tree: dict[str, tuple[bytes, int, int | None]] = {}
+        for path, entry in self.manifest(number).items():
+            content = self.content(number, path)
+            if content is None or hashlib.sha256(content).hexdigest() != entry.sha256:
+                raise LookupError(f"revision {number} has lost its file {path}")
+            tree[path] = (content, entry.mode, self._group(entry.group))
+        scratch = atomic.scratch_name(root)
+        atomic.write_tree(scratch, tree)
+        os.rename(scratch, root)
+        atomic.sync_folder(root.parent)
+
     def _group(self, name: str) -> int | None:
         return None if name == "root" else self._groups.get(name)
 

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
+from appliance.apply.backup_verbs import BackupVerbs
 from appliance.apply.course import Progress
 from appliance.apply.desk import MachineDesk
 from appliance.apply.engine import Engine
@@ -28,6 +29,7 @@ from appliance.state.faults import Fault, StateError
 from appliance.state.fields import Between, Label, ObjectId, OptionalLabel, Pattern
 from appliance.state.system_state import SystemState, encode_system
 from appliance.system import vpn_sessions
+from appliance.system.backup.desk import BackupDesk, restart_machine
 from appliance.updates.desk import Desk
 
 log = logging.getLogger("engine.verbs")
@@ -40,7 +42,7 @@ Below = Annotated[int, Between(0, 999_999)]
 CandidateId = Annotated[str, Pattern(r"[0-9a-f]{64}", "the name of a planned state")]
 
 
-class Verbs(MachineVerbs, UpdateVerbs):
+class Verbs(BackupVerbs, MachineVerbs, UpdateVerbs):
     """Each public method is one verb."""
 
     def __init__(self, engine: Engine, jobs: Jobs, machine: MachineDesk) -> None:
@@ -48,6 +50,8 @@ class Verbs(MachineVerbs, UpdateVerbs):
         self._jobs = jobs
         self._machine = machine
         self._updates = Desk(engine.machine.layout)
+        self._backups = BackupDesk(engine, restart_machine(engine.machine.layout))
+        self._backup_jobs = Jobs(describe)
 
     def status(self, _request: Mapping[str, Any]) -> dict[str, Any]:
         """The revision in force, the open trial, and whether Asterisk answers."""
@@ -133,7 +137,11 @@ class Verbs(MachineVerbs, UpdateVerbs):
 
     def job(self, request: Mapping[str, Any]) -> dict[str, Any]:
         """How far a job is."""
-        return self._jobs.get(take(request, "id", str)).as_data()
+        id = take(request, "id", str)
+        try:
+            return self._jobs.get(id).as_data()
+        except LookupError:
+            return self._backup_jobs.get(id).as_data()
 
     def check_sync(self, request: Mapping[str, Any]) -> Outcome:
         """Tell one telephone to fetch its configuration, unless it is in a call."""

@@ -10,6 +10,7 @@ from appliance.render.fileset import File, FileSet
 from appliance.services import (
     alarms,
     asterisk_core,
+    backups,
     classes_of_service,
     devices,
     dialplan,
@@ -75,6 +76,7 @@ SERVICES: Mapping[str, Service] = MappingProxyType(
             asterisk_core,
             web_front,
             vpn,
+            backups,
         )
     }
 )

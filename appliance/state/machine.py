@@ -103,6 +103,26 @@ class Layout:
         """The state that a machine begins with, written before the engine's first start."""
         return self.prefix / "etc/centralino/first-state.json"
 
+    @property
+    def backups(self) -> Path:
+        """Backups kept on this machine's own disk."""
+        return self.prefix / "var/backups/centralino"
+
+    @property
+    def backup_records(self) -> Path:
+        """The recovery code, keys for other machines, and what became of each backup."""
+        return self.state / "backup"
+
+    @property
+    def restore(self) -> Path:
+        """A backup that was unpacked and proved, until it is put in place."""
+        return self.prefix / "var/lib/centralino-restore"
+
+    @property
+    def rehearsal(self) -> Path:
+        """The throw-away machine into which a backup is restored to prove it."""
+        return self.prefix / "var/lib/centralino-rehearsal"
+
     # Each process besides the engine and Asterisk has folders of its own, as systemd's
     # StateDirectory=, RuntimeDirectory= and LogsDirectory= make them on the appliance.
 

@@ -76,8 +76,8 @@ def load_machine(prefix: Path, runtime: Runtime) -> Machine:
     facts = read_facts(layout)
     account = runtime.account("asterisk")
     _make_folders(layout, account)
-    groups = {"asterisk": account[1], **_groups(facts)}
-    mail_user, groups[mail.GROUP] = runtime.account("mail")
+    groups = groups_of(layout, runtime)
+    mail_user = runtime.account("mail")[0]
     mail.make_folders(layout, mail_user, groups.get(accounts.SHARED_GROUP, groups[mail.GROUP]))
     name = facts.host_name or socket.gethostname()
     _ensure_certificates(layout, name, facts.addresses, groups)
@@ -104,6 +104,12 @@ def _ensure_certificates(
     certificates.ensure_authority(folder)
     for server, group in (("server", "asterisk"), ("web", accounts.WEB_GROUP)):
         certificates.ensure_server(folder, server, name, addresses, groups.get(group, 0))
+
+
+def groups_of(layout: Layout, runtime: Runtime) -> dict[str, int]:
+    """Names and numbers of all groups that files of ours may belong to."""
+    groups = {"asterisk": runtime.account("asterisk")[1], **_groups(read_facts(layout))}
+    return {**groups, mail.GROUP: runtime.account("mail")[1]}
 
 
 def _groups(facts: Facts) -> dict[str, int]:

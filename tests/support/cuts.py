@@ -26,6 +26,7 @@ CHANGES = (
     "rmdir",
     "rename",
     "replace",
+    "link",
     "symlink",
     "unlink",
 )
