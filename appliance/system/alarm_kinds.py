@@ -195,6 +195,14 @@ _ALL = (
               "Controllarne l'alimentazione e il cavo di rete."),
     ),
     AlarmKind(
+        "backup-not-set-up",
+        "warning",
+        Words("No backups are made: there is no recovery code yet.",
+              "Non si fanno backup: manca ancora il codice di recupero."),
+        Words("Make the recovery code on the page of backups and write it down.",
+              "Creare il codice di recupero nella pagina dei backup e trascriverlo."),
+    ),
+    AlarmKind(
         "backup-failed",
         "critical",
         Words("The backup to “%(subject)s” failed: %(reason)s",

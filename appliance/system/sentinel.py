@@ -3,6 +3,7 @@ sent, and writes the figures for Prometheus."""
 
 from __future__ import annotations
 
+import datetime
 import logging
 import threading
 import time
@@ -19,6 +20,7 @@ from appliance.system import alarm_watchers as watchers
 from appliance.system import alarms, certificate_facts, mail, metrics, trunk_health
 from appliance.system.alarm_mail import AlarmMailer
 from appliance.system.alarms import AlarmBook, Raised
+from appliance.system.backup import watch as backups
 from appliance.system.overseer import WITHIN_S, Overseer, ProcessFacts, RestartCounter
 
 log = logging.getLogger("engine.sentinel")
@@ -40,12 +42,15 @@ class Wishes:
     alarms: AlarmWishes
     trunks: Sequence[Trunk]
     sender: str
+    whole: SystemState
 
     @classmethod
     def of(cls, state: SystemState) -> Wishes:
         """From a whole state; mail is sent only where a server is set up."""
         relay = state["mail"]
-        return cls(state["alarms"], state["trunks"].trunks, relay.sender if relay.server else "")
+        return cls(
+            state["alarms"], state["trunks"].trunks, relay.sender if relay.server else "", state
+        )
 
 
 @dataclass(slots=True)
@@ -85,6 +90,7 @@ class Sentinel:
         self._ask("processes", self._look_at_processes)
         self._tried("files", self._read_dropped)
         if wishes is not None:
+            self._ask("backups", lambda: self._look_at_backups(wishes))
             self._ask("trunks", lambda: trunk_health.down(self.console, wishes.trunks))
             self._tried("mailer", lambda: self.mailer.look(wishes.alarms, wishes.sender))
         self._tried("figures", self._write_figures)
@@ -96,6 +102,9 @@ class Sentinel:
         self._facts = self.overseer.look()
         often = self._counter.often(self._facts)
         return self._processes.look(self._facts, often, WITHIN_S // 60, time.monotonic())
+
+    def _look_at_backups(self, wishes: Wishes) -> Iterable[Raised]:
+        return backups.look(self.layout, wishes.whole, datetime.datetime.now(datetime.UTC))
 
     def _read_dropped(self) -> None:
         found = alarms.dropped(self.layout)

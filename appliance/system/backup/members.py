@@ -109,9 +109,10 @@ _NOT_OF_STATE = (
     "revisions/*/root/*",
     "trial.json",
     "*.lock",
-    # Of this one machine: when it first started, its other system, its own backups.
+    # Of this one machine: when it first started, what is wrong with it, its own backups.
     "first-boot.json",
-    "updates/*",
+    "alarms.json",
+    "alarms.d/*",
     "backup/records.json",
     "backup/pending-code",
     "backup/restored.json",
