@@ -81,6 +81,7 @@ setup(
         "portal",
         "portal.accounts",
         "portal.alarms",
+        "portal.certificates",
         "portal.audit",
         "portal.changes",
         "portal.company",

@@ -27,7 +27,7 @@ CATALOGUES = ROOT / "portal/translations"
 MARKS = {"_": None, "_n": (1, 2), "_l": None}
 ENGINE_FOLDERS = ("appliance", "provisioning")
 FAULT_CALLS = {"Fault", "Finding"}
-SAID_CALLS = {"Problem", "NotOpened", "UpdateRefused"}
+SAID_CALLS = {"Problem", "NotOpened", "UpdateRefused", "_unfit"}
 """Calls whose first argument is a text for people."""
 
 

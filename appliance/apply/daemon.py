@@ -156,7 +156,7 @@ def serve(
     jobs = Jobs(describe)
     server = EngineServer(socket_path, Verbs(engine, jobs, desk), clients, group)
     threading.Thread(target=server.serve_forever, name="socket", daemon=True).start()
-    desk.sentinel.start()
+    desk.start()
     notify.tell("READY=1")
     heartbeat = notify.Heartbeat()
     try:
@@ -164,7 +164,7 @@ def serve(
             _tick(engine)
             heartbeat.beat()
     finally:
-        desk.sentinel.stop()
+        desk.stop()
         server.shutdown()
         socket_path.unlink(missing_ok=True)
         jobs.finish()

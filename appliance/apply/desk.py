@@ -7,12 +7,18 @@ from dataclasses import dataclass
 
 from appliance.apply.engine import Engine
 from appliance.asterisk.runtime import Runtime
+from appliance.system.acme import AcmeClient
 from appliance.system.alarm_mail import AlarmMailer
 from appliance.system.alarms import AlarmBook
+from appliance.system.logs import Logs, logs_of
 from appliance.system.overseer import Overseer, overseer_of
 from appliance.system.processes import Site
+from appliance.system.renewal import Renewal
 from appliance.system.sentinel import Sentinel, book_of
+from appliance.system.server_certificates import Door, ServerCertificates
 from appliance.system.vpn_authority import VpnAuthority
+
+EVERY_ADDRESS = "0.0.0.0"  # noqa: S104 - compared, not bound
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +30,18 @@ class MachineDesk:
     overseer: Overseer
     sentinel: Sentinel
     authority: VpnAuthority
+    certificates: ServerCertificates
+    renewal: Renewal
+    logs: Logs
+
+    def start(self) -> None:
+        """Begin what is done in the background."""
+        self.sentinel.start()
+        self.renewal.start()
+
+    def stop(self) -> None:
+        self.sentinel.stop()
+        self.renewal.stop()
 
 
 def desk_of(engine: Engine, site: Site) -> MachineDesk:
@@ -33,7 +51,29 @@ def desk_of(engine: Engine, site: Site) -> MachineDesk:
     mailer = AlarmMailer(book, _mail_command(runtime, site), engine.machine.host_name)
     sentinel = Sentinel(layout, engine.console, book, overseer, mailer, engine.running_state)
     authority = VpnAuthority(layout.vpn, time.time)
-    return MachineDesk(site, book, overseer, sentinel, authority)
+    certificates = _certificates(engine, site)
+    renewal = Renewal(
+        certificates, AcmeClient(layout), book, lambda: engine.running_state()["certificates"]
+    )
+    return MachineDesk(
+        site, book, overseer, sentinel, authority, certificates, renewal, logs_of(site)
+    )
+
+
+def _certificates(engine: Engine, site: Site) -> ServerCertificates:
+    machine = engine.machine
+
+    def doors() -> dict[str, Door]:
+        core = engine.running_state()["asterisk_core"]
+        address = core.sip_address if core.sip_address != EVERY_ADDRESS else "127.0.0.1"
+        return {
+            "web": Door("127.0.0.1", site.facts.web_port),
+            "server": Door(address, core.sip_tls_port),
+        }
+
+    return ServerCertificates(
+        machine.layout, machine.groups, machine.host_name, machine.addresses, engine.console, doors
+    )
 
 
 def _mail_command(runtime: Runtime, site: Site) -> list[str]:

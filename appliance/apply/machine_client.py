@@ -2,7 +2,26 @@
 
 from __future__ import annotations
 
+import base64
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """Files of a certificate as somebody has brought them."""
+
+    certificate: bytes
+    key: bytes = b""
+    chain: bytes = b""
+    password: str = ""
+
+    def encoded(self) -> dict[str, str]:
+        """As a request carries them."""
+        parts = {"certificate": self.certificate, "key": self.key, "chain": self.chain}
+        plain = {name: base64.b64encode(content).decode() for name, content in parts.items()}
+        return {**plain, "password": self.password}
 
 
 class MachineCalls:
@@ -19,3 +38,49 @@ class MachineCalls:
 
     def acknowledge_alarm(self, name: str, subject: str, by: str) -> None:
         self._ask("acknowledge_alarm", name=name, subject=subject, by=by)
+
+    # ── certificates ──────────────────────────────────────────────────────────────
+
+    def certificates(self) -> dict[str, Any]:
+        """`installed`, `request` that waits, `renewal` as it went last, `host_name`."""
+        return self._ask("certificates")
+
+    def authority_certificate(self) -> str:
+        return self._ask("authority_certificate")
+
+    def check_certificate(self, upload: Upload, *, any_name: bool) -> dict[str, Any]:
+        """What an upload holds; EngineError of kind `faults` says why it is of no use."""
+        return self._ask("check_certificate", **upload.encoded(), any_name=any_name)
+
+    def install_certificate(
+        self, upload: Upload, servers: Sequence[str], *, any_name: bool
+    ) -> None:
+        self._ask(
+            "install_certificate", **upload.encoded(), servers=list(servers), any_name=any_name
+        )
+
+    def renew_certificate(self, server: str) -> None:
+        self._ask("renew_certificate", server=server)
+
+    def request_certificate(self, names: Sequence[str], organisation: str) -> str:
+        """A signing request in PEM."""
+        return self._ask("request_certificate", names=list(names), organisation=organisation)
+
+    def obtain_certificate(self) -> str:
+        """Begin to ask the authority of the settings; returns the job's id."""
+        return self._ask("obtain_certificate")["id"]
+
+    # ── services and logs ─────────────────────────────────────────────────────────
+
+    def services(self) -> dict[str, Any]:
+        """`services`, each with its state, and `calls` that are up."""
+        return self._ask("services")
+
+    def restart_service(self, name: str, calls: int = 0) -> None:
+        """Start a process again; `calls` is how many calls are known to end with Asterisk."""
+        self._ask("restart_service", name=name, calls=calls)
+
+    def logs(self, **question: Any) -> dict[str, Any]:
+        """`lines` and a `cursor`; the fields of a question are those of
+        `appliance.system.logs.Question`."""
+        return self._ask("logs", question=question)

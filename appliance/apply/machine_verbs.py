@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Annotated, Any
 
-from appliance.apply.desk import MachineDesk
+from appliance.apply.certificate_verbs import CertificateVerbs
+from appliance.apply.service_verbs import ServiceVerbs
 from appliance.apply.taken import take
 from appliance.state.fields import Label, Printable
 from appliance.system.alarms import Alarm, Name
@@ -14,10 +15,8 @@ from appliance.system.alarms import Alarm, Name
 Subject = Annotated[str, Printable(200, shortest=0)]
 
 
-class MachineVerbs:
+class MachineVerbs(CertificateVerbs, ServiceVerbs):
     """Each public method is one verb."""
-
-    _machine: MachineDesk
 
     def alarms(self, _request: Mapping[str, Any]) -> dict[str, Any]:
         """What is wrong with the machine now, and what was."""

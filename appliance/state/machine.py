@@ -94,6 +94,11 @@ class Layout:
         return self.run / "metrics"
 
     @property
+    def acme_challenges(self) -> Path:
+        """What an authority fetches from port 80 to see that a name leads here."""
+        return self.run / "acme"
+
+    @property
     def facts(self) -> Path:
         """What first boot or a checkout has settled about this machine: ports, groups."""
         return self.prefix / "etc/centralino/machine.json"

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import ctypes
 import ctypes.util
-import subprocess
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -19,7 +18,7 @@ from appliance.system.overseer import ProcessFacts
 
 DISK_WARNING, DISK_CRITICAL, DISK_SLACK = 0.80, 0.90, 0.02
 MEMORY_SHORT, MEMORY_ENOUGH = 0.08, 0.12
-WARN_DAYS, SOON_DAYS = 14, 3
+SOON_DAYS = 3
 OWN_WARN_DAYS = 14
 OTHERS_WARN_DAYS = 30
 """Our own certificates are renewed 30 days before their end, so only later is it a fault."""
@@ -30,7 +29,6 @@ server (its estimate of the error grows by 500 ppm up to 16 s): together a day."
 
 FIRST_SYNC_WITHIN_S = 3600
 NOT_READY_PATIENCE_S = 120
-MAX_ERROR_UNKNOWN_HOURS = 24
 
 
 def disks(layout: Layout, book: AlarmBook) -> Iterator[Raised]:
@@ -136,9 +134,3 @@ class Processes:
             elif now - self._since.setdefault(each.name, now) >= NOT_READY_PATIENCE_S:
                 values = {"problem": each.problem or each.phase}
                 yield Raised("process-not-ready", each.name, values)
-
-
-def in_virtual_machine() -> bool:
-    """Whether this is a container, whose clock is its host's (systemd-detect-virt(1))."""
-    asked = subprocess.run(["systemd-detect-virt", "--container", "--quiet"], check=False)
-    return asked.returncode == 0

@@ -127,3 +127,9 @@ def issued_by(path: Path, authority: Path) -> bool:
     except CalledProcessError:
         return False
     return True
+
+
+def is_root(path: Path) -> bool:
+    """Whether it is issued by itself, as the roots of authorities are."""
+    hashes = openssl.run("x509", "-in", path, "-noout", "-subject_hash", "-issuer_hash").split()
+    return hashes[0] == hashes[1]

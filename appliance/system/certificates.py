@@ -13,7 +13,8 @@ from pathlib import Path
 
 from appliance import product
 from appliance.apply import atomic
-from appliance.system import openssl
+from appliance.system import certificate_pairs, openssl
+from appliance.system.certificate_pairs import Pair
 from appliance.system.openssl import Word
 
 AUTHORITY_DAYS = 3650
@@ -36,17 +37,32 @@ def ensure_server(
     folder: Path, server: str, host_name: str, addresses: Sequence[str], group: int
 ) -> None:
     """Make `<server>.crt` and `.key` unless one is there that is valid for a while yet
-    and names `host_name` and all `addresses`; `group` may read the key."""
-    names = [host_name, "localhost"]
-    wanted = [*LOOPBACK, *(each for each in addresses if each not in LOOPBACK)]
+    and names `host_name` and all `addresses`; `group` may read the key.
+
+    One that the owner has brought stays while it is valid, whatever it names.
+    """
+    if certificate_pairs.source(folder, server) != "own" and _valid(folder / f"{server}.crt"):
+        return
+    names, wanted = [host_name, "localhost"], all_addresses(addresses)
     if not _covers(folder / f"{server}.crt", names, wanted):
         issue_server(folder, server, names, wanted, group)
+
+
+def all_addresses(addresses: Sequence[str]) -> list[str]:
+    """The machine's addresses and those of the loopback interface, each once."""
+    return [*LOOPBACK, *(each for each in addresses if each not in LOOPBACK)]
 
 
 def issue_server(
     folder: Path, server: str, names: Sequence[str], addresses: Sequence[str], group: int
 ) -> None:
-    """Issue a new server certificate for these names and addresses."""
+    """Issue a new server certificate for these names and addresses, and put it in force."""
+    certificate_pairs.install(folder, server, issue(folder, names, addresses), group)
+    certificate_pairs.tidy(folder)
+
+
+def issue(folder: Path, names: Sequence[str], addresses: Sequence[str]) -> Pair:
+    """A new key and the certificate of our authority for these names and addresses."""
     alternatives = [f"DNS:{name}" for name in names] + [f"IP:{each}" for each in addresses]
     extensions = (
         f"subjectAltName={','.join(alternatives)}\nextendedKeyUsage=serverAuth\n"
@@ -64,8 +80,11 @@ def issue_server(
             *("-CA", folder / "authority.crt", "-CAkey", folder / "authority.key"),
             *("-extfile", work / "extensions", "-out", work / "certificate"),
         )
-        atomic.write_file(folder / f"{server}.key", (work / "key").read_bytes(), 0o640, group)
-        atomic.write_file(folder / f"{server}.crt", (work / "certificate").read_bytes(), 0o644)
+        return Pair((work / "certificate").read_bytes(), (work / "key").read_bytes(), "own")
+
+
+def _valid(certificate: Path) -> bool:
+    return certificate.exists() and _agrees(certificate, "-checkend", "0")
 
 
 def _covers(certificate: Path, names: Sequence[str], addresses: Sequence[str]) -> bool:

@@ -213,7 +213,7 @@ def _web(site: Site) -> Process:
         account=accounts.WEB,
         groups=(accounts.WEB_GROUP,),
         command=("nginx", "-e", "stderr", "-c", str(configuration), "-g", "daemon off;"),
-        ready=TlsAnswers(site.facts.web_port, site.layout.certificates / "authority.crt"),
+        ready=TlsAnswers(site.facts.web_port),
         after=("engine",),
         low_ports=any(0 < port < 1024 for port in ports),
     )

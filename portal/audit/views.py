@@ -56,6 +56,11 @@ ACTIONS = {
     "profile.delete": _l("Permission profile deleted"),
     "alarm.acknowledge": _l("Alarm acknowledged"),
     "alarm.mail": _l("Mails about alarms changed"),
+    "certificate.renew": _l("Certificate renewed"),
+    "certificate.upload": _l("Certificate brought"),
+    "certificate.request": _l("Signing request made"),
+    "certificate.automatic": _l("Automatic certificates changed"),
+    "certificate.obtain": _l("Authority asked for a certificate"),
 }
 
 

@@ -55,6 +55,7 @@ VIEWS = (
     "system",
     "alarms",
     "updates",
+    "certificates",
     "phone_board",
     "voicemail_boxes",
     "setup",

@@ -247,6 +247,24 @@ class Lines(Described, StringField):
         return "|".join(self.plain())
 
 
+class Pem(Lines):
+    """A certificate in PEM form: one text of several lines."""
+
+    def __init__(self, label: Any, **kwargs: Any) -> None:
+        super().__init__(label, **kwargs)
+        self.type = "Lines"  # templates show it as such
+
+    def process_data(self, value: Any) -> None:
+        self.data = value or ""
+
+    def plain(self) -> Any:
+        lines = [line.strip() for line in (self.data or "").splitlines() if line.strip()]
+        return "".join(f"{line}\n" for line in lines)
+
+    def text(self) -> str:
+        return "|".join(self.plain().splitlines())
+
+
 class NamedNumbers(Described, StringField):
     """Several objects by the numbers people know them by, one a line or with commas.
 

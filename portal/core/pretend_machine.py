@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import ssl
 import threading
 import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from appliance import product
 from appliance.apply.client import EngineError
+from appliance.apply.machine_client import Upload
+from appliance.state.faults import Fault
 
 
 def _alarm(name: str, level: str, subject: str, age_s: int, **texts: str) -> dict[str, Any]:
@@ -31,6 +36,8 @@ class PretendMachine:
     def prepare_machine(self, _path: Path) -> None:
         self._machine_lock = threading.RLock()
         self._alarms: list[dict[str, Any]] = []
+        self._request = ""
+        self._sources = {"web": "own", "server": "own"}
 
     def raise_pretended(self) -> None:
         """Two alarms, for `make preview` and tests of the pages."""
@@ -68,3 +75,60 @@ class PretendMachine:
                 each.update(acknowledged_by=by, acknowledged=int(time.time()))
                 return
         raise EngineError("lookuperror", "this alarm is over already")
+
+    # ── certificates ──────────────────────────────────────────────────────────────
+
+    def certificates(self) -> dict[str, Any]:
+        now = int(time.time())
+        listed = [("authority", 3000, "own")]
+        listed += [(name, 250, source) for name, source in self._sources.items()]
+        installed = [
+            {
+                "name": name,
+                "subject": "pbx.example.com",
+                "issuer": f"{product.NAME} authority",
+                "names": ["pbx.example.com", "localhost", "192.0.2.10"],
+                "begins": now - 86400,
+                "expires": now + days * 86400,
+                "key": "EC P-256",
+                "fingerprint": ":".join(["5A", "0F", "C3", "91"] * 8),
+                "own": source == "own",
+                "source": source,
+            }
+            for name, days, source in listed
+        ]
+        renewal = {"at": 0, "problem": ""}
+        return {
+            "host_name": "pbx.example.com",
+            "installed": installed,
+            "request": self._request,
+            "renewal": renewal,
+        }
+
+    def authority_certificate(self) -> str:
+        return ssl.DER_cert_to_PEM_cert(b"pretended")
+
+    def install_certificate(
+        self, upload: Upload, servers: Sequence[str], *, any_name: bool
+    ) -> None:
+        if b"BEGIN CERTIFICATE" not in upload.certificate:
+            fault = Fault("certificate", "is neither PEM nor PKCS#12")
+            raise EngineError("faults", str(fault), (fault,))
+        self._sources |= dict.fromkeys(servers, "uploaded")
+
+    def renew_certificate(self, server: str) -> None:
+        self._sources[server] = "own"
+
+    def request_certificate(self, names: Sequence[str], organisation: str) -> str:
+        if not names:
+            fault = Fault("names", "must be one to twenty names")
+            raise EngineError("faults", str(fault), (fault,))
+        self._request = (
+            "-----BEGIN CERTIFICATE REQUEST-----\n…\n-----END CERTIFICATE REQUEST-----\n"
+        )
+        return self._request
+
+    def obtain_certificate(self) -> str:
+        return self._start("obtain_certificate", lambda step: step("asking"))
+
+    _start: Callable[[str, Callable[[Callable[[str], None]], Any]], str]

@@ -35,6 +35,7 @@ MAY_USE = {
         "appliance.services",
         "appliance.lint",
         "appliance.apply.client",
+        "appliance.apply.machine_client",
         ROUTER_PROFILE,
     ),
     "provisioning": (

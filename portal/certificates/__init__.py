@@ -1,0 +1,1 @@
+"""Certificates: the machine's own authority, those that its servers present, one's own."""
