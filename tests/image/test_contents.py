@@ -19,7 +19,7 @@ PRIVATE = re.compile(rb"-----BEGIN (?:[A-Z]+ )*PRIVATE KEY-----\s+[A-Za-z0-9+/=\
 PLACES = ("etc", "var", "root", "home", "srv", "usr/lib/centralino", "usr/share/centralino", "data")
 
 EXPOSURE = {
-    "centralino-engine": 7.0,
+    "centralino-engine": 5.5,
     "centralino-live": 1.5,
     "centralino-portal": 1.5,
     "centralino-provisioning": 1.5,
@@ -27,8 +27,8 @@ EXPOSURE = {
     "centralino-watch": 2.0,
     "centralino-first-boot": 5.5,
     "centralino-slot": 5.0,
-    "centralino-trial": 5.0,
-    "centralino-update": 6.0,
+    "centralino-trial": 3.5,
+    "centralino-update": 4.5,
     "asterisk": 2.0,
     "nullmailer": 3.0,
     "coturn": 2.0,

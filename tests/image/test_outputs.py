@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
 import subprocess
+import time
 
 import pytest
 
 from tests.image import ova
-from tools.image import outputs, roles, toolbox
+from tools.image import outputs, pack, roles, rootfs, toolbox
 
 MB = 1e6
 CALLED_OTHERWISE = {"flask-security-too"}
@@ -70,8 +72,6 @@ def test_every_output_is_in_the_list_of_checksums(built):
 
 
 def test_the_list_of_checksums_is_signed_by_the_key_of_the_setting(built, tmp_path):
-    import dataclasses
-
     key, public = tmp_path / "key.pem", tmp_path / "public.pem"
     make = ["openssl", "genpkey", "-algorithm", "ed25519", "-out", str(key)]
     subprocess.run(make, check=True, capture_output=True)
@@ -122,10 +122,34 @@ def test_the_packages_of_ours_are_ours(built):
     assert all(line.startswith("/usr/lib/centralino/") for line in said.stdout.splitlines())
 
 
+def test_a_second_build_gives_the_same_root_file_system(built, figures, tmp_path_factory):
+    """Bit for bit; when it does not, the failure lists the files that differ."""
+    folder = tmp_path_factory.mktemp("second")
+    again = dataclasses.replace(built.settings, build=folder / "build", dist=folder / "dist")
+    begin = time.monotonic()
+    rootfs.build(again)
+    figures.add("build", "the root file system once more", time.monotonic() - begin, "s")
+    first, second = built.settings.build / "root.squashfs", pack.squash(again)
+    if outputs.sha256(first) != outputs.sha256(second):
+        pytest.fail("\n".join(differing(again, first, second)))
+
+
+def differing(settings, *packed):
+    """The files in which two packed roots differ."""
+    trees = []
+    for number, file in enumerate(packed):
+        tree = settings.build / f"tree{number}"
+        command = ["unsquashfs", "-q", "-n", "-d", tree, file]
+        toolbox.run(settings, command, shared=[file.parent])
+        trees.append(str(tree))
+    said = subprocess.run(
+        ["diff", "-rq", "--no-dereference", *trees], capture_output=True, text=True
+    )
+    return said.stdout.splitlines() or ["owners, modes or times alone"]
+
+
 @pytest.mark.row("K1")
 def test_running_the_roles_again_changes_nothing(built, figures):
-    import time
-
     begin = time.monotonic()
     changed = roles.apply(built.settings, built.root, built.settings.build / "wheels")
     figures.add("build", "the roles once more", time.monotonic() - begin, "s")

@@ -6,31 +6,21 @@ emulation: begun from the OVA's disk by UEFI on VMware's devices, gone on by a B
 
 from __future__ import annotations
 
-import json
 import time
 
 import pytest
 
 from tests.image import builds, repack
-from tests.image.test_machines import BOOT_ID, LAN, https, ready, started_anew
+from tests.image.inside import BOOT_ID, ask, asked, ready, started_anew
+from tests.image.test_machines import LAN, https
 from tests.support.virtual_machine import disk_on, started
 from tools.image import signing
 
-PYTHON = "/usr/lib/centralino/bin/python"
-CLIENT = (
-    "import json; from pathlib import Path; from appliance.apply.client import EngineClient;"
-    "print(json.dumps(EngineClient(Path('/run/centralino/engine.sock')).{call}))"
-)
 NEXT = {"kind": "volume", "name": "next.update"}
 STRANGER = {"kind": "volume", "name": "stranger.update"}
 
 
-def ask(machine, call):
-    """What the engine's client answers inside the machine."""
-    return json.loads(machine.run(PYTHON, "-c", CLIENT.format(call=call)) or "null")
-
-
-def wait_for_work(machine, verb, within_s=400):
+def wait_for_work(machine, verb, within_s=900):
     """The work as the portal would show it, once it has ended."""
     deadline = time.monotonic() + within_s
     while time.monotonic() < deadline:
@@ -53,7 +43,7 @@ def begin_to_install(machine):
     ask(machine, f"install_update({ {**NEXT, 'device': device} }, 'ada')")
 
 
-def restarted_by(machine, action, within_s=400):
+def restarted_by(machine, action, within_s=900):
     """Do something after which the machine restarts, perhaps more than once."""
     boot = machine.run("cat", BOOT_ID)
     begin = machine.age_s
@@ -62,13 +52,12 @@ def restarted_by(machine, action, within_s=400):
     return machine.age_s - begin
 
 
-def event(machine, what, within_s=400):
+def event(machine, what, within_s=900):
     """The newest event, once it is of this kind."""
 
     def newest():
-        status, said, _ = machine.attempt(PYTHON, "-c", CLIENT.format(call="updates()"))
-        found = json.loads(said)["history"] if status == 0 else []
-        return found[0] if found else {"what": ""}
+        state = asked(machine, "updates()") or {"history": []}
+        return state["history"][0] if state["history"] else {"what": ""}
 
     machine.wait(f"an event {what}", lambda: newest()["what"] == what, within_s)
     return newest()

@@ -9,6 +9,7 @@ from __future__ import annotations
 import socket
 import struct
 import time
+from contextlib import AbstractContextManager, nullcontext
 
 PCMA = 8
 PACKET_BYTES = 160
@@ -16,11 +17,13 @@ PACKET_BYTES = 160
 
 
 class SoundEnd:
-    """One socket. `mark` is the byte that every sample sent from here has."""
+    """One socket. `mark` is the byte that every sample sent from here has; `inside` is
+    entered while the socket is made, e.g. a network namespace."""
 
-    def __init__(self, mark: int) -> None:
+    def __init__(self, mark: int, inside: AbstractContextManager[object] | None = None) -> None:
         self.mark = mark
-        self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        with inside or nullcontext():
+            self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self._socket.bind(("127.0.0.1", 0))
         self._socket.setblocking(False)
         self._sequence = 0

@@ -1,0 +1,54 @@
+"""What tests ask of a machine from within, through its guest agent."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+from tests.support.virtual_machine import Machine
+
+PYTHON = "/usr/lib/centralino/bin/python"
+BOOT_ID = "/proc/sys/kernel/random/boot_id"
+
+_ENGINE = """
+import json
+from pathlib import Path
+from appliance.apply.client import EngineClient
+client = EngineClient(Path("/run/centralino/engine.sock"))
+print(json.dumps(client.{call}))
+"""
+_SILENT = "import json; from appliance.system import slots; print(json.dumps({call}))"
+
+
+def ask(machine: Machine, call: str) -> Any:
+    """What the engine's client answers to a call such as `status()`."""
+    return json.loads(machine.run(PYTHON, "-c", _ENGINE.format(call=call)))
+
+
+def asked(machine: Machine, call: str) -> Any:
+    """The same of a machine that may be starting just now: None when nothing answers."""
+    try:
+        status, said, _ = machine.attempt(PYTHON, "-c", _ENGINE.format(call=call))
+        return json.loads(said) if status == 0 else None
+    except (OSError, ValueError):
+        return None
+
+
+def ready(machine: Machine) -> bool:
+    """Whether every process answers, as the machine's own console sees it."""
+    script = _SILENT.format(call="slots.silent_processes()")
+    status, said, _ = machine.attempt(PYTHON, "-c", script)
+    return status == 0 and json.loads(said) == []
+
+
+def started_anew(machine: Machine, boot: str) -> bool:
+    """Whether the machine runs again after the start that `boot` names."""
+    return machine.agent_answers() and machine.run("cat", BOOT_ID) != boot
+
+
+def memory_in_use_mb(machine: Machine) -> float:
+    """Megabytes that are neither free nor could be at once."""
+    meminfo = machine.run("cat", "/proc/meminfo")
+    said = {name: int(value) for name, value in re.findall(r"^(\w+): +(\d+) kB", meminfo, re.M)}
+    return (said["MemTotal"] - said["MemAvailable"]) / 1000
