@@ -101,6 +101,7 @@ setup(
         "portal.phone_sites",
         "portal.pickup_groups",
         "portal.ring_groups",
+        "portal.services",
         "portal.setup",
         "portal.sites",
         "portal.system",

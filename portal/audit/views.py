@@ -55,6 +55,8 @@ ACTIONS = {
     "profile.edit": _l("Permission profile changed"),
     "profile.delete": _l("Permission profile deleted"),
     "alarm.acknowledge": _l("Alarm acknowledged"),
+    "service.restart": _l("Service restarted"),
+    "logs.download": _l("Logs downloaded"),
     "alarm.mail": _l("Mails about alarms changed"),
     "certificate.renew": _l("Certificate renewed"),
     "certificate.upload": _l("Certificate brought"),

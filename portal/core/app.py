@@ -56,6 +56,7 @@ VIEWS = (
     "alarms",
     "updates",
     "certificates",
+    "services",
     "phone_board",
     "voicemail_boxes",
     "setup",

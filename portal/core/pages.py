@@ -71,6 +71,7 @@ SECTIONS = (
             Entry("system.index", _l("System"), "server-cog", "system.view"),
             Entry("alarms.index", _l("Alarms"), "bell", "alarms.view"),
             Entry("updates.index", _l("Updates"), "versions", "updates.view"),
+            Entry("services.index", _l("Services"), "activity", "services.view"),
             Entry("certificates.index", _l("Certificates"), "certificate", "certificates.view"),
         ),
     ),

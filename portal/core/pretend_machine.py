@@ -37,6 +37,7 @@ class PretendMachine:
         self._machine_lock = threading.RLock()
         self._alarms: list[dict[str, Any]] = []
         self._request = ""
+        self._started: dict[str, int] = {}
         self._sources = {"web": "own", "server": "own"}
 
     def raise_pretended(self) -> None:
@@ -130,5 +131,48 @@ class PretendMachine:
 
     def obtain_certificate(self) -> str:
         return self._start("obtain_certificate", lambda step: step("asking"))
+
+    # ── services and logs ─────────────────────────────────────────────────────────
+
+    def services(self) -> dict[str, Any]:
+        names = ("engine", "asterisk", "mail", "live", "portal", "provisioning", "web")
+        now = int(time.time())
+        listed = [
+            {
+                "name": name,
+                "purpose": "",
+                "phase": "ready",
+                "problem": "",
+                "since": self._started.get(name, now - 86400),
+                "restarts": int(name in self._started),
+                "memory_bytes": (20 + 12 * number) * 1024 * 1024,
+                "processor_s": 40 * number,
+                "pid": 1000 + number,
+            }
+            for number, name in enumerate(names)
+        ]
+        return {"services": listed, "calls": 3}
+
+    def restart_service(self, name: str, calls: int = 0) -> None:
+        if name == "asterisk" and calls < 3:
+            message = "there are more calls now than you have seen"
+            raise EngineError("refused", message, details={"calls": 3})
+        self._started[name] = int(time.time())
+
+    def logs(self, **question: Any) -> dict[str, Any]:
+        now = int(time.time() * 1000)
+        said = (
+            ("engine", "info", "engine INFO revision=3 in force"),
+            ("asterisk", "warning", "WARNING[45] chan.c: caller “<script>alert(1)</script>”"),
+            ("web", "error", "[error] upstream timed out"),
+        )
+        wanted = question.get("process", "")
+        text = question.get("text", "").casefold()
+        lines = [
+            {"at": now - 1000 * number, "process": process, "level": level, "text": line}
+            for number, (process, level, line) in enumerate(said)
+            if wanted in ("", process) and text in line.casefold()
+        ]
+        return {"lines": [] if question.get("after") else lines[::-1], "cursor": str(now)}
 
     _start: Callable[[str, Callable[[Callable[[str], None]], Any]], str]
