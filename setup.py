@@ -96,6 +96,7 @@ setup(
         "portal.lint",
         "portal.mail",
         "portal.me",
+        "portal.music_on_hold",
         "portal.people",
         "portal.phone_board",
         "portal.phone_sites",

@@ -32,6 +32,7 @@ def settings_in(folder: Path, *, testing: bool = False) -> Settings:
         engine_socket=folder / "engine.sock",
         keys=derived(*secrets, Secret("")),
         pretend=True,
+        music=folder / "music",
         testing=testing,
     )
 

@@ -2,8 +2,8 @@
 
 The class `default` always exists: Debian's free music, or one of the company's own
 classes when it is chosen. The pieces of an own class lie in a folder named by its id below
-Asterisk's `moh` folder; whoever puts music there converts it first, to all rates that
-calls use, so that nothing is converted while it plays.
+the folder of uploaded music; the portal puts them there in all rates that calls use, so
+that nothing is converted while they play.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ def check(state: State, references: References) -> Iterator[Fault]:
 
 def folder(layout: Layout, id: str) -> Path:
     """Where the music of an own class lies."""
-    return layout.asterisk_lib / "moh" / id
+    return layout.music / id
 
 
 @dataclass(frozen=True, slots=True)

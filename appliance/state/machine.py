@@ -39,6 +39,11 @@ class Layout:
         return self.state / "current"
 
     @property
+    def music(self) -> Path:
+        """Music on hold that people uploaded: the portal writes here, Asterisk reads."""
+        return self.state / "music"
+
+    @property
     def asterisk_etc(self) -> Path:
         return self.prefix / "etc/asterisk"
 

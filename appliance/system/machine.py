@@ -78,6 +78,7 @@ def load_machine(prefix: Path, runtime: Runtime) -> Machine:
     _make_folders(layout, account)
     groups = groups_of(layout, runtime)
     mail_user = runtime.account("mail")[0]
+    _make_music_folder(layout, account[0], groups.get(accounts.WEB_GROUP, account[1]))
     mail.make_folders(layout, mail_user, groups.get(accounts.SHARED_GROUP, groups[mail.GROUP]))
     name = facts.host_name or socket.gethostname()
     _ensure_certificates(layout, name, facts.addresses, groups)
@@ -137,6 +138,13 @@ def _make_folders(layout: Layout, asterisk: tuple[int, int]) -> None:
         folder.mkdir(mode=0o750, parents=True, exist_ok=True)
         os.chown(folder, *asterisk)
     _link_asterisk_etc(layout)
+
+
+def _make_music_folder(layout: Layout, asterisk: int, portal: int) -> None:
+    """Asterisk looks into it as its owner, the portal's group puts music there."""
+    layout.music.mkdir(mode=0o770, exist_ok=True)
+    os.chown(layout.music, asterisk, portal)
+    layout.music.chmod(0o2770)
 
 
 def _link_asterisk_etc(layout: Layout) -> None:

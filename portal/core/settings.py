@@ -24,6 +24,7 @@ class Settings:
     `pretend` replaces the engine by one that only plays its part.
     `proxies` is the number of trusted reverse proxies in front (nginx: 1).
     `testing` makes password hashing cheap and nothing else.
+    `music` is where uploaded hold music lies.
     `provisioning_socket` and `provisioning_key` reach the server that phones ask.
     """
 
@@ -34,6 +35,7 @@ class Settings:
     pretend: bool = False
     proxies: int = 0
     testing: bool = False
+    music: Path = Path("music")
     provisioning_socket: Path = Path("provisioning.sock")
     provisioning_key: Secret = Secret("")  # noqa: RUF009 - immutable
 
@@ -65,6 +67,7 @@ class Settings:
                 credentials.read(credentials.PORTAL_DATA),
                 credentials.read(credentials.LIVE_TOKEN),
             ),
+            music=layout.music,
             provisioning_socket=layout.socket_of("provisioning"),
             provisioning_key=credentials.read(credentials.PROVISIONING_KEY),
             database=os.environ.get("CENTRALINO_DATABASE_URL", ""),

@@ -46,6 +46,7 @@ MADE = (
     ("ring-groups", {"name": "Vendite", "number": "300", "members-0-extension": "201"}),
     ("pickup-groups", {"name": "Ufficio", "members": "201, 205"}),
     ("voicemail-boxes", {"extension": "201"}),
+    ("music-on-hold", {"name": "Inverno", "order": "random"}),
 )
 """What the sample company has none of."""
 

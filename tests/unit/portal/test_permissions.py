@@ -10,7 +10,14 @@ from portal.preview import add_account
 from tests.support.portal_accounts import Browser, session_of
 from tests.unit.portal.conftest import PASSWORD
 
-VALUES = {"id": "1", "number": 1, "token": "x", "name": "company", "filename": "portal.css"}
+VALUES = {
+    "id": "1",
+    "number": 1,
+    "token": "x",
+    "name": "company",
+    "filename": "portal.css",
+    "piece": "x",
+}
 NOT_WALKED = {"static"}
 """The files of the tree, which everybody may have."""
 

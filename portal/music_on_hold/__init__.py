@@ -1,0 +1,1 @@
+"""Music for callers who wait: collections, and the pieces that people upload."""
