@@ -153,6 +153,7 @@ def serve(
         log.warning("after a restart: %s", done)
     log.info("revision=%d in force", engine.initialise())
     _follow_machine(engine)
+    engine.take_hold()
     jobs = Jobs(describe)
     server = EngineServer(socket_path, Verbs(engine, jobs, desk), clients, group)
     threading.Thread(target=server.serve_forever, name="socket", daemon=True).start()

@@ -13,7 +13,7 @@ import json
 import shutil
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 from appliance.apply.candidates import Candidate, masker_for
@@ -34,13 +34,19 @@ from appliance.apply.stage import Stage
 from appliance.apply.switch import Switch
 from appliance.apply.trial import Trial
 from appliance.asterisk.console import Console
+from appliance.asterisk.reloads import CAREFUL
 from appliance.services import registry
 from appliance.state.changes import Change, changes
 from appliance.state.machine import Machine
 from appliance.state.system_state import SystemState
+from appliance.system.actions import Actions, Host
 from appliance.verify.shadow import Proof, Shadow
 
 KEPT_REVISIONS = 60
+
+CAREFUL_WITHIN_S = 120
+"""How long a change that may cut off its author waits for a confirmation, when the author
+has not said otherwise. Nobody can ask for such a change without one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,13 +66,19 @@ class Engine:
     """
 
     def __init__(
-        self, machine: Machine, shadow: Shadow, *, clock: Callable[[], float] = time.time
+        self,
+        machine: Machine,
+        shadow: Shadow,
+        *,
+        clock: Callable[[], float] = time.time,
+        host: Host = Host(),  # noqa: B008 - immutable
     ) -> None:
         self.machine = machine
         self.shadow = shadow
         self.store = RevisionStore(machine.layout.state, machine.groups)
         self.console = Console(machine.layout.asterisk_run / "asterisk.ctl")
-        self._running = Running(machine.layout, self.console)
+        self._actions = Actions(machine, host)
+        self._running = Running(machine.layout, self.console, self._actions)
         self._stage = Stage(machine, self.store, shadow, self.console)
         self._switch = Switch(self._stage, self.store, self._running, clock)
         self._clock = clock
@@ -146,9 +158,10 @@ class Engine:
         """Make `state` run; returns its revision number, or the old one if nothing changed.
 
         With `confirm_within_s` the former revision comes back by itself unless
-        `confirm()` is called in time. `overwrite` allows to replace files that somebody
-        changed by hand. Raises StateError, Conflict, Unconfirmed, HandMade, NoRoom,
-        NotProved, Undone.
+        `confirm()` is called in time; a change of network, firewall or VPN of a machine that
+        the engine manages gets CAREFUL_WITHIN_S when it is 0. `overwrite` allows to replace
+        files that somebody changed by hand. Raises StateError, Conflict, Unconfirmed,
+        HandMade, NoRoom, NotProved, Undone.
         """
         with self._bench:
             self._switch.refuse_while_open()
@@ -163,7 +176,8 @@ class Engine:
             proof = self._stage.require_proof(new, course)
             with self._lock:
                 number = self._adopt(new, author, reason, "trial")
-                trial = self._trial(number, base, confirm_within_s)
+                asked = {name for each in touched for name in each.reload}
+                trial = self._trial(number, base, confirm_within_s or self._careful(asked))
                 self._switch.make(trial, new, touched, course, proof)
                 self._untidy = True
             return number
@@ -221,6 +235,7 @@ class Engine:
             manifest = self.store.manifest(current)
             progress("reloading")
             known = [manifest[path].reload for path in paths if path in manifest]
+            self._running.act(set().union(*known))
             self._running.follow({*STRANGERS_RELOAD}.union(*known) if paths else ())
             return paths
 
@@ -273,6 +288,12 @@ class Engine:
                 self._stage.now_in_force(number, new)
             return self.store.current()
 
+    def take_hold(self) -> None:
+        """Make the machine's own daemons have what is in force: after a start they may have
+        the files of the image, or none. Asterisk reads its files when it starts."""
+        with self._lock:
+            self._actions.perform_all()
+
     def _first_state(self) -> SystemState:
         try:
             data = json.loads(self.machine.layout.first_state.read_bytes())
@@ -296,6 +317,10 @@ class Engine:
         with full_disk_named():
             self.store.adopt(Revision(number, current, author, reason, created, digest, status))
         return number
+
+    def _careful(self, asked: Collection[str]) -> int:
+        """How long a change waits for a confirmation although nobody has asked for one."""
+        return CAREFUL_WITHIN_S if self._actions.managed(CAREFUL.intersection(asked)) else 0
 
     def _trial(self, number: int, base: int, seconds: int) -> Trial:
         if not seconds:

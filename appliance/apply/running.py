@@ -6,8 +6,9 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from appliance.asterisk.console import Console
-from appliance.asterisk.reloads import RESTART, in_order, signalled
+from appliance.asterisk.reloads import RESTART, for_console, in_order, signalled
 from appliance.state.machine import Layout
+from appliance.system.actions import Actions
 from appliance.system.signals import ask_to_reload
 from appliance.verify import readback
 from appliance.verify.readback import Delta, Mismatch
@@ -33,6 +34,14 @@ class Running:
 
     layout: Layout
     console: Console
+    actions: Actions
+
+    def act(self, names: Collection[str]) -> None:
+        """Have the machine's own daemons read what changed; ActionFailed when one refuses.
+
+        Apart from `follow`, since a firewall that must go back does not wait for Asterisk.
+        """
+        self.actions.perform(names)
 
     def follow(self, names: Collection[str]) -> None:
         """Make the services read what changed; ConsoleError when Asterisk does not come up.
@@ -47,7 +56,7 @@ class Running:
         else:
             self.console.wait_until_booted(STARTS_WITHIN_S)
             for command in commands:
-                if not signalled(command):
+                if for_console(command):
                     self.console.ask(command)
         self._signal(commands)
         self.console.wait_until_booted(STARTS_WITHIN_S)
@@ -60,6 +69,8 @@ class Running:
     def read_back(self, delta: Delta) -> ReadBack:
         """Ask for everything that is new or changed, and that what went is gone;
         ConsoleError when Asterisk does not answer."""
-        wrong = readback.compare(self.console, delta.there)
-        wrong += readback.lingering(self.console, delta.gone)
+        there, gone = delta.there, delta.gone
+        wrong = readback.compare(self.console, readback.of_console(there))
+        wrong += readback.lingering(self.console, readback.of_console(gone))
+        wrong += tuple(readback.of_machine(self.actions, there, gone))
         return ReadBack(len(delta.there) + len(delta.gone), wrong)

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
 
 from appliance.apply.candidates import Candidate, Candidates, masker_for
 from appliance.apply.course import Course
@@ -15,6 +18,7 @@ from appliance.services import registry
 from appliance.state.changes import changes
 from appliance.state.faults import Fault
 from appliance.state.machine import Machine
+from appliance.verify import checkers
 from appliance.verify.readback import Delta
 from appliance.verify.shadow import Proof, Shadow, ShadowFailed
 
@@ -30,6 +34,7 @@ class Stage:
         self, machine: Machine, store: RevisionStore, shadow: Shadow, console: Console
     ) -> None:
         self.candidates = Candidates(machine)
+        self.checked = checkers.faults
         self._machine = machine
         self._store = store
         self._shadow = shadow
@@ -110,8 +115,14 @@ class Stage:
             except ShadowFailed as error:
                 said = masker_for(new).masked(str(error))
                 raise NotProved([Fault("", "%(said)s", {"said": said})]) from error
-            self._proofs = {key: _masked(proof, new)}
+            wrong = (*proof.faults, *self._complaints(new, root))
+            self._proofs = {key: _masked(replace(proof, faults=wrong), new)}
         return self._proofs[key]
+
+    def _complaints(self, new: Candidate, root: Path) -> Iterator[tuple[str, str]]:
+        """What other daemons' checkers say of the files that change for them."""
+        asked = {name for each in self.touched(new) for name in each.reload}
+        return self.checked(root, asked)
 
     def delta(self, new: Candidate) -> Delta:
         """What must be asked once a candidate has followed the state in force."""

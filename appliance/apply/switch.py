@@ -23,6 +23,7 @@ from appliance.apply.trial import Trial, TrialRecord
 from appliance.asterisk.console import ConsoleError
 from appliance.asterisk.reloads import in_order
 from appliance.state.faults import StateError
+from appliance.system.actions import ActionFailed
 from appliance.verify.readback import Delta
 from appliance.verify.shadow import Proof
 
@@ -107,13 +108,14 @@ class Switch:
             self._record.write(Trial(trial.number, trial.former, "switching"))
             self._store.put_in_force(trial.number)
             course.step("reloading")
+            self._running.act(asked)
             self._running.follow(asked)
             course.step("verifying")
             found = self._running.read_back(delta)
             if found.wrong:
                 raise Undone(masker_for(before, new).masked(str(found)))
             self._store.write_report(trial.number, _report(proof, asked, found, course))
-        except (ConsoleError, OSError, Undone) as error:
+        except (ActionFailed, ConsoleError, OSError, Undone) as error:
             self._take_back(trial, str(error))
             raise Undone(f"revision {trial.number} was undone: {error}") from error
         self._stage.now_in_force(trial.number, new)
@@ -145,6 +147,7 @@ class Switch:
         names = reloads_between(
             self._store.manifest(trial.former), self._store.manifest(trial.number)
         )
+        self._running.act(names)
         if self._running.console.running():
             self._running.follow(names)
             self._read_back_former(trial)
@@ -191,7 +194,7 @@ class Switch:
         why = "not confirmed in time" if late else "cut off before it was verified"
         try:
             self._take_back(trial, why)
-        except ConsoleError as error:
+        except (ActionFailed, ConsoleError) as error:
             return f"revision {trial.number} is still being taken back: {error}"
         return f"revision {trial.number} was undone, {trial.former} is in force"
 

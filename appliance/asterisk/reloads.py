@@ -1,4 +1,5 @@
-"""The catalogue of reloads: what each changed file asks of Asterisk, and in which order.
+"""The catalogue of reloads: what each changed file asks of Asterisk or of a daemon beside it,
+and in which order.
 
 Order matters: transports and acls before the endpoints that use them, endpoints before
 the registrations that name them, everything before the dialplan that dials it.
@@ -15,10 +16,31 @@ RESTART = "restart"
 WEB = "web"
 """Files that the web server in front reads; it is told by a signal, not by the console."""
 
+NETWORK = "network"
+"""Files of the machine's addresses; like the three below they lead to an action of
+`appliance.system.actions` instead of a console command."""
+
+FIREWALL = "firewall"
+"""The packet filter."""
+
+VPN = "vpn"
+"""The servers of tunnels."""
+
+BANS = "bans"
+"""What watches logs for attackers."""
+
+CAREFUL = frozenset({NETWORK, FIREWALL, VPN})
+"""Changes that can cut off whoever makes them: they go back unless confirmed."""
+
 _SIGNAL = "signal "
+_ACTION = "action "
 
 CATALOGUE = MappingProxyType(
     {
+        NETWORK: f"{_ACTION}{NETWORK}",
+        FIREWALL: f"{_ACTION}{FIREWALL}",
+        VPN: f"{_ACTION}{VPN}",
+        BANS: f"{_ACTION}{BANS}",
         "logger": "logger reload",
         "rtp": "module reload res_rtp_asterisk.so",
         "http": "module reload http",
@@ -38,7 +60,8 @@ CATALOGUE = MappingProxyType(
         WEB: f"{_SIGNAL}web",
     }
 )
-"""Reload name -> console command (or "signal PROCESS"), in the order in which they are sent.
+"""Reload name -> console command (or "signal PROCESS", "action NAME"), in the order in which
+they are sent.
 
 `pjsip` reads changed files of SIP objects and then goes through all endpoints and
 addresses, which takes a second at ten thousand. `pjsip_objects` does only the former: the
@@ -53,6 +76,11 @@ _INCLUDED = MappingProxyType({"pjsip": frozenset({"pjsip_objects"})})
 def signalled(command: str) -> str:
     """The process of `docs/processes.md` that a command of the catalogue means, "" for none."""
     return command.removeprefix(_SIGNAL) if command.startswith(_SIGNAL) else ""
+
+
+def for_console(command: str) -> bool:
+    """Whether a command of the catalogue is Asterisk's own."""
+    return not command.startswith((_SIGNAL, _ACTION))
 
 
 def in_order(names: Iterable[str]) -> tuple[str, ...]:

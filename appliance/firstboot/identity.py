@@ -21,7 +21,7 @@ from appliance.apply import atomic
 from appliance.firstboot.answers import Answers
 from appliance.state.machine import Layout
 from appliance.system import accounts
-from appliance.system.machine import read_facts, write_facts
+from appliance.system.machine import Managed, read_facts, write_facts
 
 DEFAULT_HOST_NAME = product.SLUG
 
@@ -114,7 +114,15 @@ def write_machine_facts(places: Places, name: str, address: str) -> None:
     """Name and address for certificates; what else stands in the file stays."""
     own = (address.partition("/")[0],) if address else ()
     facts = read_facts(places.layout)
-    write_facts(places.layout, replace(facts, host_name=name, addresses=own))
+    changed = replace(facts, host_name=name, addresses=own, manages=managed(places))
+    write_facts(places.layout, changed)
+
+
+def managed(places: Places) -> tuple[Managed, ...]:
+    """What the engine may change of this machine: everything on an image. A server that had
+    its addresses before it became an appliance keeps them (`roles/network`)."""
+    ours = (places.prefix / "etc/systemd/network/90-dhcp.network").exists()
+    return ("network", "firewall", "vpn", "bans") if ours else ("firewall", "vpn", "bans")
 
 
 def make_ssh_keys(places: Places) -> None:

@@ -162,7 +162,8 @@ class Machine:
     module folder, `http_port` and `ami_port` its two doors on the loopback address.
     `web_port` and `web_plain_port` are those of the web server in front, with and
     without TLS; `addresses` are the machine's own, for its web certificate, and `ipv6` says
-    whether it speaks IP version 6 at all.
+    whether it speaks IP version 6 at all. `manages` names what the engine may change of the
+    machine itself (`appliance.system.actions`), which is nothing in a checkout.
     """
 
     layout: Layout = Layout()
@@ -176,3 +177,4 @@ class Machine:
     web_plain_port: int = 80
     addresses: tuple[str, ...] = ()
     ipv6: bool = True
+    manages: tuple[str, ...] = ()

@@ -10,7 +10,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from appliance import credentials
 from appliance.apply import atomic
@@ -36,11 +36,16 @@ class GroupNumber:
     number: Annotated[int, Between(1, 2**31)]
 
 
+Managed = Literal["network", "firewall", "vpn", "bans"]
+"""What the engine may change of the machine itself, by reload name."""
+
+
 @dataclass(frozen=True, slots=True)
 class Facts:
     """What first boot, or the supervisor of a checkout, has settled about this machine.
 
-    `web_plain_port` 0 means none; `addresses` are the machine's own.
+    `web_plain_port` 0 means none; `addresses` are the machine's own. `manages` is settled
+    by first boot and empty in a checkout.
     """
 
     host_name: str = ""
@@ -50,6 +55,7 @@ class Facts:
     web_plain_port: Annotated[int, Between(0, 65535)] = 80
     addresses: tuple[Address, ...] = ()
     ipv6: bool = True
+    manages: tuple[Managed, ...] = ()
     groups: tuple[GroupNumber, ...] = ()
 
 
@@ -95,6 +101,7 @@ def load_machine(prefix: Path, runtime: Runtime) -> Machine:
         web_plain_port=facts.web_plain_port,
         addresses=facts.addresses,
         ipv6=facts.ipv6,
+        manages=facts.manages,
     )
 
 

@@ -1,4 +1,4 @@
-"""A probe: one question to Asterisk's console and what its answer must hold."""
+"""A probe: one question to Asterisk's console, or to the machine, and what its answer must hold."""
 
 from __future__ import annotations
 
@@ -20,6 +20,10 @@ class Probe:
     `devices/reception`. Blanks in answers are folded, so `holds` can be written as
     `context : from-phone`. `absent` is what the answer holds once the object is gone.
     `meaning` says what is wrong when the answer is, for answers that nobody should read.
+    `target` is "" for Asterisk, else the reload name (`network`, `firewall` …) of what the
+    machine itself is asked about, and `command` then one of
+    `appliance.system.actions.QUESTIONS`. `within_s` is how long the answer may take to
+    become right, for daemons that do their work after they have said yes.
     """
 
     where: str
@@ -27,6 +31,8 @@ class Probe:
     holds: tuple[str, ...]
     absent: str = ""
     meaning: str = ""
+    target: str = ""
+    within_s: float = 0.0
 
     def mismatch(self, answer: str) -> str:
         """What is missing in the answer, or "" when everything is there."""

@@ -6,10 +6,12 @@ a cut file drops objects), so nothing counts as applied before it was read back.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from appliance.asterisk.console import Console
+from appliance.system.actions import ActionFailed, Actions
 from appliance.verify.probes import Probe
 
 
@@ -41,6 +43,46 @@ def lingering(console: Console, probes: Sequence[Probe]) -> tuple[Mismatch, ...]
         for probe, answer in _answers(console, probes)
         if probe.still_there(answer)
     )
+
+
+def of_console(probes: Sequence[Probe]) -> list[Probe]:
+    """The probes that Asterisk answers."""
+    return [probe for probe in probes if not probe.target]
+
+
+ASK_AGAIN_S = 0.1
+
+
+def of_machine(
+    actions: Actions, there: Sequence[Probe], gone: Sequence[Probe] = ()
+) -> Iterator[Mismatch]:
+    """Ask the machine itself; yield what is not as it was meant, or has not gone.
+
+    What the engine does not manage here is not asked about.
+    """
+    for probe in there:
+        if actions.answers(probe.target) and (missing := _missing(actions, probe)):
+            yield Mismatch(probe.where, probe.command, missing)
+    for probe in gone:
+        if actions.answers(probe.target) and probe.still_there(_told(actions, probe)):
+            yield Mismatch(probe.where, probe.command, "that it is gone")
+
+
+def _missing(actions: Actions, probe: Probe) -> str:
+    deadline = time.monotonic() + probe.within_s
+    while missing := probe.mismatch(_told(actions, probe)):
+        if time.monotonic() >= deadline:
+            return missing
+        time.sleep(ASK_AGAIN_S)
+    return ""
+
+
+def _told(actions: Actions, probe: Probe) -> str:
+    """The machine's answer; what it says instead of one holds nothing that was meant."""
+    try:
+        return actions.ask(probe.command)
+    except ActionFailed as error:
+        return str(error)
 
 
 def _answers(console: Console, probes: Sequence[Probe]) -> Iterator[tuple[Probe, str]]:

@@ -20,6 +20,7 @@ from appliance.apply.running import ReadBack
 from appliance.asterisk.console import ConsoleError
 from appliance.state.fields import Secret
 from appliance.state.machine import Layout, Machine
+from appliance.system.actions import ActionFailed
 from appliance.verify.readback import Delta, Mismatch
 from appliance.verify.shadow import Proof
 
@@ -53,12 +54,21 @@ class PretendConsole:
 
 @dataclass
 class PretendRunning:
-    """Notes what it was told. `deaf` answers nothing; `wrong` is what a read-back finds."""
+    """Notes what it was told. `deaf` answers nothing, the machine's daemons
+    refuse so many times; `wrong` is what a read-back finds."""
 
     console: PretendConsole = field(default_factory=PretendConsole)
     told: list[set[str]] = field(default_factory=list)
+    acted: list[set[str]] = field(default_factory=list)
     deaf: bool = False
+    refuses: int = 0
     wrong: tuple[Mismatch, ...] = ()
+
+    def act(self, names: Collection[str]) -> None:
+        if self.refuses:
+            self.refuses -= 1
+            raise ActionFailed("nft: syntax error")
+        self.acted.append(set(names))
 
     def follow(self, names: Collection[str]) -> None:
         if self.deaf:
@@ -82,6 +92,7 @@ class PretendEngine(Engine):
         super().__init__(machine, self.shadow, clock=clock)  # type: ignore[arg-type]
         self._running = self.running  # type: ignore[assignment]
         self._switch._running = self.running  # type: ignore[assignment]
+        self._stage.checked = lambda _root, _reloads: iter(())
         self._stage._console = self.running.console  # type: ignore[assignment]
 
 

@@ -2,6 +2,7 @@
 
 import pytest
 
+from appliance.apply.errors import Undone
 from tests.support.companies import company
 from tests.support.pretend import pretend_engine
 
@@ -84,3 +85,40 @@ def test_a_trial_is_undone_in_time_while_another_state_is_being_proved(tmp_path)
     engine.shadow.prove = slowly
     engine.prove(company(3))
     assert undone == [1]
+
+
+@pytest.fixture
+def careful(tmp_path, monkeypatch):
+    """A machine whose firewall the engine manages; every change touches it."""
+    monkeypatch.setattr("appliance.apply.engine.CAREFUL", frozenset({"dialplan", "firewall"}))
+    engine = pretend_engine(tmp_path)
+    monkeypatch.setattr(engine._actions, "managed", lambda names: tuple(names))
+    return engine
+
+
+@pytest.mark.row("S6")
+def test_a_change_that_may_cut_off_its_author_waits_although_nobody_asked(careful):
+    number = careful.apply(company(2), careful.store.current(), "Ada")
+    assert careful.trial().number == number
+    assert careful.seconds_left() == pytest.approx(120, abs=2)
+
+
+def test_whoever_asks_for_another_time_gets_it(careful):
+    careful.apply(company(2), careful.store.current(), "Ada", confirm_within_s=300)
+    assert careful.seconds_left() > 200
+
+
+def test_a_machine_that_is_not_managed_does_not_wait(tmp_path):
+    engine = pretend_engine(tmp_path)
+    engine.apply(company(2), engine.store.current(), "Ada")
+    assert engine.trial() is None
+
+
+def test_a_daemon_that_refuses_takes_the_revision_back_even_when_asterisk_is_away(tmp_path):
+    engine = pretend_engine(tmp_path)
+    engine.running.console.alive = False
+    engine.running.refuses = 1
+    with pytest.raises(Undone, match="nft: syntax error"):
+        engine.apply(company(2), engine.store.current(), "Ada")
+    assert engine.store.current() == 1
+    assert len(engine.running.acted) == 1
