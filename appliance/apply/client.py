@@ -119,6 +119,14 @@ class EngineClient(BackupCalls, MachineCalls, UpdateCalls):
             overwrite=overwrite,
         )["id"]
 
+    def trunk_states(self, ids: Sequence[str]) -> list[dict[str, Any]]:
+        """`appliance.system.trunk_health.TrunkState` of each trunk, as data."""
+        return self._ask("trunk_states", ids=list(ids))
+
+    def ask_trunk(self, id: str) -> dict[str, Any]:
+        """The same of one trunk, after its carrier was asked; takes some seconds at most."""
+        return self._ask("ask_trunk", id=id)
+
     def restore(self) -> str:
         """Begin to undo what was changed by hand; returns the job's id."""
         return self._ask("restore")["id"]

@@ -23,16 +23,20 @@ from appliance.apply.switch import encode_proof
 from appliance.apply.taken import take
 from appliance.apply.update_verbs import UpdateVerbs
 from appliance.asterisk.check_sync import Event, Outcome, check_sync
+from appliance.asterisk.console import ConsoleError
 from appliance.services import registry
 from appliance.state.codec import encode, mask, reveal
 from appliance.state.faults import Fault, StateError
 from appliance.state.fields import Between, Label, ObjectId, OptionalLabel, Pattern
 from appliance.state.system_state import SystemState, encode_system
-from appliance.system import vpn_sessions
+from appliance.system import trunk_health, vpn_sessions
 from appliance.system.backup.desk import BackupDesk, restart_machine
 from appliance.updates.desk import Desk
 
 log = logging.getLogger("engine.verbs")
+
+MOST_TRUNKS = 500
+"""Trunks that one question may be about."""
 
 ConfirmWithin = Annotated[int, Between(0, 3600, "s")]
 RevisionNumber = Annotated[int, Between(1, 10**9)]
@@ -152,6 +156,16 @@ class Verbs(BackupVerbs, MachineVerbs, UpdateVerbs):
             return "busy"
         return check_sync(self._engine.console, endpoints, event)
 
+    def trunk_states(self, request: Mapping[str, Any]) -> list[Any]:
+        """How trunks are right now: whether carriers answer, and the registrations."""
+        ids = take(request, "ids", tuple[ObjectId, ...])[:MOST_TRUNKS]
+        return [encode(state) for state in trunk_health.states(self._engine.console, ids)]
+
+    def ask_trunk(self, request: Mapping[str, Any]) -> Any:
+        """Ask a trunk's carrier whether it is alive; takes as long as it may take to answer."""
+        id = take(request, "id", ObjectId)
+        return encode(trunk_health.ask_now(self._engine.console, id))
+
     def confirm(self, request: Mapping[str, Any]) -> None:
         """Keep the revision that waits."""
         self._engine.confirm(take(request, "number", RevisionNumber))
@@ -228,6 +242,8 @@ def describe(error: Exception) -> dict[str, Any]:
     if isinstance(error, Refused):
         kind = type(error).__name__.lower()
         return {"kind": kind, "message": str(error), "details": error.details}
+    if isinstance(error, ConsoleError):
+        return {"kind": "asterisk", "message": "Asterisk does not answer"}
     if isinstance(error, LookupError) and type(error) is LookupError:
         return {"kind": "lookuperror", "message": str(error)}
     return _unforeseen(error)

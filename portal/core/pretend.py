@@ -12,7 +12,7 @@ import json
 import secrets
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -65,6 +65,16 @@ class PretendEngine(PretendMachine, PretendUpdates):
             return self._read()["states"][str(number)]
         except KeyError:
             raise EngineError("lookuperror", f"revision {number} is not kept") from None
+
+    def trunk_states(self, ids: Sequence[str]) -> list[dict[str, Any]]:
+        """Trunks in force, all of them well."""
+        current = self._read()["current"]
+        known = self.state(current)["services"]["trunks"]["trunks"] if current else []
+        there = {each["id"]: each for each in known if each.get("enabled", True)}
+        return [_pretended(id, there.get(id)) for id in ids]
+
+    def ask_trunk(self, id: str) -> dict[str, Any]:
+        return self.trunk_states([id])[0]
 
     def drift(self) -> dict[str, str]:
         return {}
@@ -278,6 +288,18 @@ class PretendEngine(PretendMachine, PretendUpdates):
             scratch = self._path.with_suffix(".new")
             scratch.write_bytes(canonical_json(data))
             scratch.replace(self._path)
+
+
+def _pretended(id: str, trunk: dict[str, Any] | None) -> dict[str, Any]:
+    registers = trunk is not None and trunk["kind"] == "registration"
+    return {
+        "id": id,
+        "there": trunk is not None,
+        "state": "up" if trunk else "unknown",
+        "round_trip_ms": 11.4 if trunk else None,
+        "registration": "registered" if registers else "",
+        "expires_s": 212 if registers else None,
+    }
 
 
 def _masked(text: str, state: SystemState) -> str:

@@ -20,6 +20,7 @@ from appliance.services.trunks import State as Trunks
 from appliance.services.trunks import Trunk
 from appliance.state.fields import Secret
 from appliance.state.references import Destination
+from appliance.system import trunk_health
 from tests.calls.company import company
 from tests.support.carrier import Customer, running_carrier
 from tests.support.network import new_network
@@ -102,6 +103,33 @@ def wait(true, within_s=8.0):
 
 def reachable(pbx, trunk):
     return "Avail" in pbx.console.ask(f"pjsip show aor trunk-{trunk}")
+
+
+def state_of(pbx, trunk):
+    (found,) = trunk_health.states(pbx.console, [trunk])
+    return found
+
+
+def test_what_lines_are_right_now_is_told_for_each_kind(pbx, carriers):
+    wait(lambda: state_of(pbx, "a").state == "up" and state_of(pbx, "b").state == "up")
+    a, b = state_of(pbx, "a"), state_of(pbx, "b")
+    assert a.registration == "registered"
+    assert 0 < a.expires_s <= 3600
+    assert b.registration == ""
+    assert b.round_trip_ms > 0
+    assert not state_of(pbx, "no-such-line").there
+
+
+def test_a_line_that_is_asked_tells_whether_its_carrier_answers_now(pbx, carriers):
+    wait(lambda: state_of(pbx, "b").state == "up")
+    asked = trunk_health.ask_now(pbx.console, "b")
+    assert asked.state == "up"
+    carriers[1].falls_silent(OUR_B)
+    try:
+        assert trunk_health.ask_now(pbx.console, "b").state == "down"
+    finally:
+        carriers[1].speaks_again(OUR_B)
+        wait(lambda: state_of(pbx, "b").state == "up")
 
 
 # ── out ──────────────────────────────────────────────────────────────────────────────
