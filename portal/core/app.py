@@ -61,6 +61,7 @@ VIEWS = (
     "phone_board",
     "voicemail_boxes",
     "music_on_hold",
+    "mail",
     "setup",
     "wizard",
     "me",

@@ -8,9 +8,9 @@ from portal.core.i18n import _l
 from portal.core.settings_screens import SettingsScreen
 
 SECURITY = (
-    ("starttls", _l("STARTTLS (usual, port 587)")),
-    ("tls", _l("TLS from the first byte (port 465)")),
-    ("none", _l("none: only for a server in the same room")),
+    ("starttls", _l("STARTTLS, port 587")),
+    ("tls", _l("TLS from the first byte, port 465")),
+    ("none", _l("none: only in the same room")),
 )
 
 
@@ -38,6 +38,7 @@ class Mail(SettingsScreen):
     lead = _l("Voicemail and notices leave through this server. The machine keeps what it cannot "
               "deliver and tries again for five days.")  # fmt: skip
     icon = "mail"
+    edit_template = "mail/edit.html"
 
 
 SCREEN = Mail()

@@ -21,11 +21,7 @@ from portal.core.i18n import _l
 from portal.core.screens import Column, Part, Record, Screen, slug
 from portal.extensions.numbers import extension_with, number_of, some_extensions
 
-STRATEGIES = (
-    ("ring_all", _l("all at once: the first to answer has the call")),
-    ("in_order", _l("one after the other, in the order below")),
-)
-SHORT = {"ring_all": _l("all at once"), "in_order": _l("one after the other")}
+STRATEGIES = {"ring_all": _l("all at once"), "in_order": _l("one after the other")}
 
 
 class MemberForm(RowForm):
@@ -41,7 +37,11 @@ class GroupForm(StateForm):
 
     name = Text(_l("Name"), hint=_l("For example: sales, workshop, reception."))
     number = Text(_l("Number"), hint=_l("2 to 8 digits that nobody else has."))
-    strategy = Choice(_l("How it rings"), STRATEGIES)
+    strategy = Choice(
+        _l("How it rings"),
+        STRATEGIES.items(),
+        hint=_l("All at once: who answers first has the call. Or in the order of the members."),
+    )
     ring_time_s = Number(
         _l("Ring time"),
         unit=_l("seconds"),
@@ -89,7 +89,7 @@ class RingGroups(Screen):
         Column(
             "strategy",
             _l("How it rings"),
-            show=lambda r: SHORT[r.objects[""].strategy],
+            show=lambda r: STRATEGIES[r.objects[""].strategy],
             narrow=False,
         ),
         Column("fallback", _l("Nobody answers"), show=_fallback, sort=False, narrow=False),
