@@ -5,7 +5,20 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator
 
-from appliance.services import devices, extensions, organisation, provisioning, registry, users
+from appliance.services import (
+    devices,
+    dids,
+    extensions,
+    inbound_routes,
+    numbering,
+    organisation,
+    outbound_routes,
+    provisioning,
+    registry,
+    trunks,
+    users,
+)
+from appliance.state.references import Destination
 from appliance.state.system_state import SystemState
 from appliance.state.tokens import new_secret
 from portal.core import draft
@@ -47,6 +60,38 @@ def company(people: int = PEOPLE) -> SystemState:
                 organisation.Site("parma", "Magazzino di Parma", "Strada dell'Ugozzolo 5"),
             ),
         ),
+        numbering=numbering.State(area_code="0522"),
+        trunks=trunks.State((_line(),)),
+        dids=dids.State(
+            (
+                dids.DidRange(
+                    "block",
+                    "carrier",
+                    "+390522123200",
+                    "+390522123239",
+                    "Selezione passante",
+                    direct_digits=3,
+                    otherwise=Destination("extension", numbers[0]),
+                ),
+            )
+        ),
+        inbound_routes=inbound_routes.State(
+            (
+                inbound_routes.InboundRoute(
+                    "main-number",
+                    "+390522123200",
+                    Destination("extension", numbers[0]),
+                    label="Numero principale",
+                ),
+            )
+        ),
+        outbound_routes=outbound_routes.State(
+            (
+                outbound_routes.OutboundRoute(
+                    "mobiles", ("carrier",), "Cellulari", categories=("mobile",)
+                ),
+            )
+        ),
         provisioning=provisioning.State((new_site("main"), new_site("parma"))),
         users=users.State(tuple(persons)),
         extensions=extensions.State(
@@ -69,6 +114,21 @@ def company(people: int = PEOPLE) -> SystemState:
                 for index, (number, person) in enumerate(zip(numbers, persons, strict=True))
             )
         ),
+    )
+
+
+def _line() -> trunks.Trunk:
+    """A line as many Italian carriers sell it."""
+    return trunks.Trunk(
+        "carrier",
+        "Operatore principale",
+        "registration",
+        "sip.example.com",
+        user="390522123200",
+        password=new_secret(),
+        number="+390522123200",
+        presents_all=True,
+        max_calls=8,
     )
 
 

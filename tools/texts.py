@@ -26,7 +26,8 @@ ROOT = Path(__file__).resolve().parent.parent
 CATALOGUES = ROOT / "portal/translations"
 MARKS = {"_": None, "_n": (1, 2), "_l": None}
 ENGINE_FOLDERS = ("appliance", "provisioning")
-FAULT_CALLS = {"Fault", "Finding"}
+FAULT_CALLS = {"Fault": 1, "Finding": 1, "_deny": 1, "Decision": 2}
+"""Calls with a text for people, and which of their arguments that is."""
 SAID_CALLS = {"Problem", "NotOpened", "UpdateRefused", "_unfit"}
 """Calls whose first argument is a text for people."""
 
@@ -145,15 +146,19 @@ def _assigned(scope: ast.AST) -> dict[str, list[str]]:
     """Variable -> the plain texts that a function gives it."""
     found: dict[str, list[str]] = {}
     for node in ast.walk(scope):
-        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
-            found.setdefault(node.targets[0].id, []).extend(_constants(node.value))
+        target = node.targets[0] if isinstance(node, ast.Assign) else None
+        target = node.target if isinstance(node, ast.AnnAssign) and node.value else target
+        if isinstance(target, ast.Name):
+            found.setdefault(target.id, []).extend(_constants(node.value))
     return found
 
 
 def _texts_of(node: ast.AST, named: dict[str, list[str]]) -> Iterator[str]:
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
-        if node.func.id in FAULT_CALLS and len(node.args) >= 2:
-            text = node.args[1]
+        place = FAULT_CALLS.get(node.func.id, 0)
+        if place and len(node.args) > place:
+            text = node.args[place]
+            text = text.value if isinstance(text, ast.Subscript) else text
             yield from named.get(text.id, ()) if isinstance(text, ast.Name) else _constants(text)
         if node.func.id in SAID_CALLS and node.args:
             text = node.args[0]
@@ -174,6 +179,9 @@ def _constants(node: ast.AST) -> Iterator[str]:
     elif isinstance(node, ast.IfExp):
         yield from _constants(node.body)
         yield from _constants(node.orelse)
+    elif isinstance(node, ast.Dict):
+        for value in node.values:
+            yield from _constants(value)
 
 
 def _identifiers() -> Iterator[str]:

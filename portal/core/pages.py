@@ -47,7 +47,11 @@ SECTIONS = (
         (Entry("phone_board.index", _l("Configuration"), "download", "phone_board.view"),),
     ),
     Section("calls", _l("Calls")),
-    Section("lines", _l("Lines")),
+    Section(
+        "lines",
+        _l("Lines and numbers"),
+        (Entry("dialling.index", _l("Who may dial what"), "help-circle", "dialling.view"),),
+    ),
     Section(
         "effect",
         _l("Put into effect"),

@@ -12,6 +12,7 @@ from flask import (
     Response,
     abort,
     flash,
+    make_response,
     redirect,
     render_template,
     request,
@@ -21,7 +22,7 @@ from flask_login import current_user
 from sqlalchemy import ForeignKey, LargeBinary, String
 from sqlalchemy.orm import Mapped, mapped_column
 
-from portal.core import csv_files, draft
+from portal.core import csv_files, draft, live
 from portal.core.db import UtcTime, db, now, transaction
 from portal.core.draft import Edit, Stale
 from portal.core.forms import StateForm
@@ -104,15 +105,16 @@ class Pages:
 
     # ── list ──────────────────────────────────────────────────────────────────────
 
-    def index(self) -> str:
+    def index(self) -> Any:
         """The list with its search, order and pages."""
         page = self.screen.page(search_of(request.args))
-        return render_template(
+        text = render_template(
             self.screen.list_template,
             screen=self.screen,
             page=page,
             may_edit=access().allows(f"{self.screen.name}.edit"),
         )
+        return live.allow(make_response(text)) if self.screen.live else text
 
     def export(self) -> Response:
         """All records that match the search, as a CSV file."""

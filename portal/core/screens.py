@@ -115,6 +115,8 @@ class Screen:
     by_number: ClassVar[Any] = None
     """What such an object is called before its number, where forms of other screens let
     people type the number instead of choosing from a list that may hold thousands."""
+    live: ClassVar[bool] = False
+    """Whether its list follows the live hub."""
     single: ClassVar[bool] = False
     """Whether there is exactly one record, and so no list: `portal.core.settings_screens`."""
 

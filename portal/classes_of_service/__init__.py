@@ -1,0 +1,1 @@
+"""Who may call what kind of number, and when."""

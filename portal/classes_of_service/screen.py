@@ -1,0 +1,91 @@
+"""The screen of classes of service: one class, cell by cell. The whole table is a page of
+its own, `portal.dialling`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from appliance.services.classes_of_service import ClassOfService
+from appliance.services.outside import ALWAYS, CATEGORIES, NEVER_BARRED
+from portal.core.forms import Choice, Lines, RowForm, Rows, StateForm, Switch, Text
+from portal.core.i18n import _, _l
+from portal.core.outside_numbers import CATEGORY_LABELS, prefix
+from portal.core.screens import Column, Part, Record, Screen, choices
+
+CELLS = tuple(name for name in CATEGORIES if name not in NEVER_BARRED)
+"""The columns of the table: what a class can allow or not."""
+
+
+def windows() -> list[tuple[str, Any]]:
+    """When something is allowed: always, or in some hours."""
+    return [(ALWAYS, _("always")), *choices("time_window")]
+
+
+class PermissionForm(RowForm):
+    key = ("category",)
+    csv = ("category", "window")
+
+    category = Choice(_l("Kind"), [("", "–"), *((name, CATEGORY_LABELS[name]) for name in CELLS)])
+    window = Choice(_l("When"), windows, default=ALWAYS)
+
+
+class ExceptionForm(RowForm):
+    key = ("prefix",)
+    csv = ("prefix", "window")
+
+    prefix = Text(_l("Numbers that begin with"), clean=prefix)
+    window = Choice(_l("When"), lambda: [("", _("never")), *windows()], empty=None)
+
+
+class Countries(Lines):
+    """Codes of countries, in capital letters however they are typed."""
+
+    def plain(self) -> Any:
+        words = " ".join(super().plain()).replace(",", " ").split()
+        return [word.upper() for word in words]
+
+
+class ClassForm(StateForm):
+    parts = {"": ClassOfService}  # noqa: RUF012
+
+    label = Text(_l("Name"))
+    permissions = Rows(
+        _l("May call"),
+        PermissionForm,
+        hint=_l("What is not here is not allowed. Emergency numbers always are."),
+    )
+    countries = Countries(
+        _l("Countries"), hint=_l("Codes of two letters, e.g. DE FR CH; for calls abroad.")
+    )
+    all_countries = Switch(_l("All countries"))
+    exceptions = Rows(
+        _l("Exceptions"),
+        ExceptionForm,
+        hint=_l("They come before everything above; the longest beginning that fits decides."),
+    )
+
+
+def _kinds(record: Record) -> Any:
+    names = [str(CATEGORY_LABELS[each.category]) for each in record.objects[""].permissions]
+    return ", ".join(names) or _("inside and emergency only")
+
+
+class ClassesOfService(Screen):
+    name = "classes_of_service"
+    kind = "class_of_service"
+    parts = {"": Part("classes_of_service", "classes")}  # noqa: RUF012
+    form = ClassForm
+    columns = (
+        Column("label", _l("Name"), main=True),
+        Column("permissions", _l("May call"), show=_kinds, sort=False),
+    )
+    title = _l("Classes of service")
+    noun = _l("class of service")
+    add_label = _l("Add a class")
+    empty = _l("No class yet: nobody can call outside, except emergency numbers.")
+    icon = "shield-check"
+    section = "lines"
+    match = ("label",)
+
+
+SCREEN = ClassesOfService()

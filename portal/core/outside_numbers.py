@@ -1,0 +1,36 @@
+"""Outside numbers as people type them, completed by the company's own numbering plan."""
+
+from __future__ import annotations
+
+from appliance.services import outside
+from appliance.state.faults import StateError
+from portal.core import draft
+from portal.core.i18n import _l
+
+CATEGORY_LABELS = {
+    "emergency": _l("Emergency"),
+    "social": _l("Free help lines"),
+    "toll_free": _l("Toll-free"),
+    "local": _l("Local"),
+    "national": _l("National"),
+    "mobile": _l("Mobile"),
+    "service": _l("Carrier's services"),
+    "shared_cost": _l("Shared cost"),
+    "premium": _l("Premium rate"),
+    "foreign": _l("Abroad"),
+    "satellite": _l("Satellite"),
+}
+
+
+def e164(text: str) -> str:
+    """What somebody typed, as E.164 with + where the company's plan makes a number of it."""
+    try:
+        return outside.completed(draft.state(), text)
+    except StateError:
+        return text.strip()  # data of an older version; the checks say so
+
+
+def prefix(text: str) -> str:
+    """A beginning of numbers: 00 stands for +, signs between digits are dropped."""
+    plain = "".join(sign for sign in text if sign not in " .-/()")
+    return f"+{plain[2:]}" if plain.startswith("00") else plain

@@ -1,0 +1,1 @@
+"""Questions to the policy: may somebody dial this, and who gets a call to that."""

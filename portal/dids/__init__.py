@@ -1,0 +1,1 @@
+"""The outside numbers of the company."""

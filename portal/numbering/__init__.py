@@ -1,0 +1,1 @@
+"""The numbering plan: how people dial."""

@@ -1,0 +1,1 @@
+"""Which lines calls to the outside take."""

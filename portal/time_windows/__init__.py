@@ -1,0 +1,1 @@
+"""Hours in which something is allowed."""
