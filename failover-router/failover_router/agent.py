@@ -1,0 +1,382 @@
+"""The agent: watches every line, moves the tunnels, tells what it did.
+
+python -m failover_router PROFILE --run /run/router --state /var/lib/router
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import secrets
+import socket
+import time
+from collections import deque
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from failover_router import kernel, lan, openvpn, packets, routes, rules, shaping
+from failover_router.children import Child
+from failover_router.echo import write_json
+from failover_router.kernel import KernelError
+from failover_router.loop import Loop
+from failover_router.metrics import Metrics
+from failover_router.packets import Header
+from failover_router.policy import Choice, Event, Machine, Move, Spent, Tick
+from failover_router.prober import Asker, Identity, Numbers
+from failover_router.router_profile import RouterProfile
+from failover_router.survival import CUT_OFF_AFTER_S, Survival
+from failover_router.usage import Usage
+from failover_router.watched import Watched
+from failover_router.wiring import Wiring
+
+log = logging.getLogger("router")
+
+START_WITHIN_S = 1.0
+"""How long the first choice waits for every line to be heard."""
+
+TUNNEL_PROBE_S = 1.0
+TUNNEL_ALIVE_S = 3.0
+TUNNEL_OVERHEAD = 56
+"""What OpenVPN in UDP over IPv4 adds to a packet (52 bytes with AES-256-GCM), and a little."""
+
+SMALLEST_MTU, LARGEST_MTU = 1200, 1440
+REPORT_EVERY_S = 5.0
+LONGEST_REPORT = 1200
+MOVES_KEPT = 100
+NEXT_ADDRESS_AFTER_S = 5.0
+"""How long all lines are silent before another of the appliance's addresses is asked."""
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How the agent is started. `services` also starts dnsmasq and chrony."""
+
+    run: Path
+    state: Path
+    openvpn: tuple[str, ...] = ("openvpn",)
+    services: bool = True
+    keep_clock: bool = False
+    renegotiate_s: int = 3600
+
+
+class Agent:
+    """One router."""
+
+    def __init__(self, profile: RouterProfile, options: Options) -> None:
+        self.profile, self.options = profile, options
+        self.loop = Loop()
+        borrow = profile.borrow_kbits > 0
+        self.machine = Machine(profile.lines, profile.policy, borrow=borrow)
+        self.wiring = Wiring(profile)
+        self.numbers = Numbers()
+        self.identity = _identity(profile)
+        self.usage = Usage(options.state / "usage.json")
+        self.moves: deque[Move] = deque(maxlen=MOVES_KEPT)
+        self.moves_total = 0
+        self.survival = Survival(False)
+        self.queues: dict[str, str] = {}
+        self.mtu = LARGEST_MTU
+        self._server = 0
+        self._heard_at = self.loop.clock()
+        self._began = self.loop.clock()
+        self._started = False
+        self._tunnel_heard: dict[int, float] = {}
+        self._looking = False
+        self._events = kernel.link_events()
+        self._reporter = _report_socket()
+        self._reported: int = 0
+        self.watched = [self._watch(order) for order in range(len(profile.lines))]
+        self.tunnel_askers = [self._tunnel_asker(each) for each in routes.tunnels_of(profile)]
+        self.children = self._children()
+
+    # ── beginning and end ─────────────────────────────────────────────────────────
+
+    def start(self) -> None:
+        """Tell the kernel everything, start the programs, look at the lines."""
+        for tunnel in routes.tunnels_of(self.profile):
+            kernel.make_tun(routes.TUNNELS[tunnel], openvpn.USER)
+        self.wiring.set_up(self.mtu)
+        for line in self.profile.lines:
+            self.queues[line.name] = shaping.shape(line)
+        for asker in self.tunnel_askers:
+            asker.open()
+        self.loop.watch(self._events, self._link_event)
+        self.loop.watch(self._reporter, self._read_receipt)
+        self.loop.every(0.5, self._tick)
+        self.loop.every(TUNNEL_PROBE_S, self._probe_tunnels)
+        self.loop.every(1.0, self._write_status)
+        self.loop.every(60.0, self.usage.keep)
+        self.loop.every(REPORT_EVERY_S, self._report)
+        Metrics(self.loop, (self.profile.lan.address, rules.METRICS_PORT), self.status)
+
+    def run(self) -> None:
+        """Serve until the loop is told that it is over, then leave tidily."""
+        self.start()
+        try:
+            self.loop.run()
+        finally:
+            for child in self.children:
+                child.stop()
+            self.usage.keep()
+
+    def _children(self) -> list[Child]:
+        profile, options = self.profile, self.options
+        made = [
+            openvpn.tunnel(profile, each, options.run, [*options.openvpn], options.renegotiate_s)
+            for each in routes.tunnels_of(profile)
+        ]
+        if options.services:
+            names = ["dnsmasq", "--keep-in-foreground", "--conf-file={}", "--log-facility=-"]
+            made.append(Child("dnsmasq", names, options.run, lan.dnsmasq(profile, options.state)))
+            clock = ["-x"] if options.keep_clock else []
+            command = ["chronyd", "-d", *clock, "-f", "{}"]
+            made.append(Child("chrony", command, options.run, lan.chrony(profile, options.state)))
+        return made
+
+    def _watch(self, order: int) -> Watched:
+        return Watched(
+            self.loop,
+            self.machine,
+            self.profile.lines[order],
+            order,
+            self.identity,
+            self.numbers,
+            self._take,
+            self._echo,
+            lambda: self.wiring.active,
+        )
+
+    # ── events ────────────────────────────────────────────────────────────────────
+
+    def _echo(self) -> tuple[str, int]:
+        server = self.profile.server
+        return server.addresses[self._server], server.probe_port
+
+    def _take(self, event: Event) -> None:
+        """Let the policy know, and do what it decides."""
+        if hasattr(event, "rtt_s"):
+            self._heard_at = event.at
+        moves = self.machine.take(event)
+        if self._started and moves:
+            self._follow(moves)
+
+    def _follow(self, moves: tuple[Move, ...]) -> None:
+        try:
+            voice_moved = self.wiring.follow(self.machine.choice)
+        except KernelError as error:
+            log.error("the change could not be made: %s", error)
+            return
+        if voice_moved:
+            # The appliance learns the new way with the first packet that takes it.
+            self._probe_tunnels()
+            for watched in self.watched:
+                watched.probe()
+        for move in moves:
+            if move.role == "second" and self.profile.mode == "floating":
+                continue
+            self.moves.append(move)
+            self.moves_total += 1
+            figures = move.figures
+            log.warning(
+                "%s moves from %s to %s: %s (loss %.0f %%, %.1f ms, jitter %.1f ms, %d in a row)",
+                *(move.role, move.old or "-", move.new or "-", move.cause),
+                *(figures.loss_percent, figures.rtt_ms, figures.jitter_ms, figures.lost_in_row),
+            )
+
+    def _link_event(self) -> None:
+        """Something about links has changed; many events come together."""
+        while True:
+            try:
+                self._events.recv(65536)
+            except BlockingIOError:
+                break
+            except OSError:
+                continue  # more events than the buffer holds: a look finds what they meant
+        if not self._looking:
+            self._looking = True
+            self.loop.after(0.0, self._look)
+
+    def _look(self) -> None:
+        self._looking = False
+        for watched in self.watched:
+            way = watched.way
+            if watched.look() or watched.way != way:
+                self.wiring.way_changed(watched.line.name, watched.way)
+
+    def _tick(self) -> None:
+        now = self.loop.clock()
+        self._look()
+        for watched in self.watched:
+            used = self.usage.count(watched.line.name, kernel.bytes_of(watched.line.interface))
+            cap = watched.line.monthly_cap_mb * 1_000_000
+            over = bool(watched.line.metered and cap and used >= cap)
+            if over != self.machine.lines[watched.line.name].over:
+                self._take(Spent(watched.line.name, now, over))
+        self._take(Tick(now))
+        self._begin_when_heard(now)
+        for child in self.children:
+            child.look(now)
+        self._watch_survival(now)
+        self._set_mtu()
+        self._try_next_address(now)
+
+    def _begin_when_heard(self, now: float) -> None:
+        """The first choice waits a moment, so that it is not made blindly."""
+        if self._started:
+            return
+        known = all(s.score.known or not s.up for s in self.machine.lines.values())
+        if known or now - self._began > START_WITHIN_S:
+            self._started = True
+            figures = next(iter(self.machine.lines.values())).score.figures()
+            voice = self.machine.choice.voice
+            self._follow((Move("voice", now, "", voice, "start", figures),) if voice else ())
+
+    def _try_next_address(self, now: float) -> None:
+        if now - self._heard_at > NEXT_ADDRESS_AFTER_S and len(self.profile.server.addresses) > 1:
+            self._heard_at = now
+            self._server = (self._server + 1) % len(self.profile.server.addresses)
+            log.warning("the appliance is asked at %s now", self._echo()[0])
+
+    # ── tunnels ───────────────────────────────────────────────────────────────────
+
+    def _tunnel_asker(self, tunnel: int) -> Asker:
+        def heard(_rtt_s: float, _size: int) -> None:
+            self._tunnel_heard[tunnel] = self.loop.clock()
+
+        return Asker(
+            self.loop,
+            self.identity,
+            self.numbers,
+            packets.NO_LINE,
+            routes.TUNNELS[tunnel],
+            heard,
+            lambda _sent: None,
+        )
+
+    def _probe_tunnels(self) -> None:
+        for tunnel, asker in enumerate(self.tunnel_askers):
+            far = self.profile.server.tunnel_gateways[tunnel]
+            asker.ask((far, self.profile.server.probe_port), self.wiring.active, TUNNEL_ALIVE_S)
+
+    def tunnel_up(self, tunnel: int) -> bool:
+        """Whether the appliance has answered through this tunnel just now."""
+        heard = self._tunnel_heard.get(tunnel)
+        return heard is not None and self.loop.clock() - heard < TUNNEL_ALIVE_S
+
+    def _watch_survival(self, now: float) -> None:
+        last = max(self._tunnel_heard.values(), default=self._began)
+        cut_off = now - last > CUT_OFF_AFTER_S
+        if cut_off != self.survival.cut_off:
+            self.survival = Survival(cut_off, time.time())
+            log.warning("this branch is %s", "cut off" if cut_off else "connected again")
+
+    def _set_mtu(self) -> None:
+        """Packets that fit every line, so that no change of line breaks a large one."""
+        sizes = [each.mtu for each in self.watched if each.way is not None and each.mtu]
+        if not sizes:
+            return
+        mtu = max(SMALLEST_MTU, min(LARGEST_MTU, min(sizes) - TUNNEL_OVERHEAD))
+        if mtu != self.mtu:
+            self.mtu = mtu
+            names = [routes.TUNNELS[each] for each in routes.tunnels_of(self.profile)]
+            kernel.ip([f"link set {name} mtu {mtu}" for name in names])
+
+    # ── what is told ──────────────────────────────────────────────────────────────
+
+    def status(self) -> dict[str, Any]:
+        """Everything, for the status file, the metrics and the console."""
+        now = self.loop.clock()
+        choice = self.machine.choice if self._started else Choice()
+        return {
+            "site": self.profile.site,
+            "label": self.profile.label,
+            "generation": self.profile.identity.generation,
+            "mode": self.profile.mode,
+            "at": round(time.time(), 1),
+            "up_s": round(now - self._began),
+            "voice": choice.voice,
+            "second": choice.second if self.profile.mode == "protected" else "",
+            "data": choice.data,
+            "mtu": self.mtu,
+            "lines": [self._line_status(each, now) for each in self.watched],
+            "tunnels": [
+                {"tunnel": each, "up": self.tunnel_up(each), "line": self.wiring.tunnels[each],
+                 "active": each == self.wiring.active}
+                for each in routes.tunnels_of(self.profile)
+            ],
+            "moves_total": self.moves_total,
+            "moves": [self._told(move) for move in self.moves],
+            "survival": self.survival.told(),
+        }  # fmt: skip
+
+    def _line_status(self, watched: Watched, now: float) -> dict[str, Any]:
+        state = self.machine.lines[watched.line.name]
+        figures, found = state.score.figures(), state.state(now)
+        return {
+            "name": watched.line.name,
+            "state": found.name.lower(),
+            "state_number": int(found),
+            "fault": state.fault or "",
+            "address": watched.address,
+            "mtu": watched.mtu,
+            "loss_percent": figures.loss_percent,
+            "rtt_ms": figures.rtt_ms,
+            "jitter_ms": figures.jitter_ms,
+            "hold_s": round(state.hold_s),
+            "month_bytes": self.usage.used(watched.line.name),
+            "queue": self.queues.get(watched.line.name, ""),
+        }
+
+    def _told(self, move: Move) -> dict[str, Any]:
+        ago = self.loop.clock() - move.at
+        return {
+            "at": round(time.time() - ago, 2),
+            "role": move.role,
+            "from": move.old,
+            "to": move.new,
+            "cause": move.cause,
+            "loss_percent": move.figures.loss_percent,
+            "rtt_ms": move.figures.rtt_ms,
+        }
+
+    def _write_status(self) -> None:
+        write_json(self.options.run / "status.json", self.status())
+
+    def _report(self) -> None:
+        """Tell the appliance, through the tunnel; what is too long loses its oldest moves."""
+        report = self.status()
+        report["moves"] = report["moves"][-8:]
+        del report["survival"], report["label"]
+        while len(body := json.dumps(report, separators=(",", ":")).encode()) > LONGEST_REPORT:
+            if not report["moves"]:
+                return
+            del report["moves"][0]
+        me, server = self.identity, self.profile.server
+        header = Header(
+            packets.REPORT, me.branch, me.generation, me.instance, packets.NO_LINE,
+            self.wiring.active, self.numbers.next(), 0, self.numbers.nonce,
+        )  # fmt: skip
+        to = (server.inner_address, server.probe_port)
+        try:
+            self._reporter.sendto(packets.pack(header, me.key, body), to)
+        except OSError as error:
+            log.info("no report was sent: %s", error)
+
+    def _read_receipt(self) -> None:
+        try:
+            self._reporter.recv(2048)
+        except OSError:
+            return
+
+
+def _identity(profile: RouterProfile) -> Identity:
+    number = int(profile.identity.name.rpartition("-")[2])
+    key = bytes.fromhex(profile.server.probe_key)
+    return Identity(number, profile.identity.generation, secrets.randbits(32), key)
+
+
+def _report_socket() -> socket.socket:
+    made = socket.socket(socket.AF_INET, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
+    made.bind(("0.0.0.0", 0))  # noqa: S104 - routes decide
+    return made

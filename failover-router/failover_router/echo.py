@@ -1,0 +1,337 @@
+"""The echo service beside the appliance's tunnels: answers probes, takes reports.
+
+It knows each router by a key that is derived from the machine's own secret. What routers
+say of themselves stands in a status file that the portal reads; which tunnel a router
+sends voice into is passed on at once, so that the way back can follow.
+
+    python -m failover_router.echo etc/centralino/vpn/echo.json run/centralino-echo
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import logging
+import os
+import secrets
+import signal
+import socket
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from failover_router import packets
+from failover_router.decoding import decode
+from failover_router.packets import Header
+
+log = logging.getLogger("echo")
+
+IP_PKTINFO = 8
+"""linux/in.h; Python names it from 3.14 on."""
+
+MOST_INSTANCES = 16
+"""Starts of a branch's routers that are remembered, so that nothing old counts again."""
+
+LIVE_S = 5.0
+"""Two starts that both asked within this time are two routers that run at once."""
+
+WRITE_EVERY_S = 1.0
+KEY_FILE = "branch-probes"
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A branch whose routers are answered."""
+
+    number: int
+    site: str
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What the engine has rendered. `follower` is the socket that is told of active tunnels."""
+
+    port: int
+    follower: str
+    branches: tuple[Known, ...]
+
+
+@dataclass(slots=True)
+class Instance:
+    """One start of one router: the highest number that it has used, and when."""
+
+    id: int
+    generation: int
+    number: int
+    at: float
+
+
+@dataclass(slots=True)
+class Seen:
+    """What one branch's routers have said."""
+
+    known: Known
+    instances: dict[int, Instance] = field(default_factory=dict)
+    lines: dict[int, tuple[str, float]] = field(default_factory=dict)
+    tunnel: int = packets.NO_TUNNEL
+    report: Any = None
+    reported_at: float = 0.0
+
+    def fresh(self, header: Header, now: float) -> bool:
+        """Whether this is news of a router, and no record of old ones that is sent again."""
+        found = self.instances.get(header.instance)
+        if found is None:
+            found = Instance(header.instance, header.generation, -1, now)
+            self.instances[header.instance] = found
+            while len(self.instances) > MOST_INSTANCES:
+                del self.instances[next(iter(self.instances))]
+        if header.number <= found.number:
+            return False
+        found.number, found.at = header.number, now
+        return True
+
+    def live(self, now: float) -> list[Instance]:
+        """The routers that are asking now: two of them means one identity is used twice."""
+        return [each for each in self.instances.values() if now - each.at < LIVE_S]
+
+
+class Echo:
+    """The service without its sockets."""
+
+    def __init__(self, master: bytes, nonce: int) -> None:
+        self._master = master
+        self._nonce = nonce
+        self._keys: dict[tuple[int, int], bytes] = {}
+        self.seen: dict[int, Seen] = {}
+        self.refused = 0
+        self.moved: list[tuple[int, int]] = []
+
+    def follow(self, branches: tuple[Known, ...]) -> None:
+        """Know these branches from now on and no others."""
+        old = self.seen
+        self.seen = {
+            each.number: old[each.number]
+            if each.number in old and old[each.number].known == each
+            else Seen(each)
+            for each in branches
+        }
+
+    def answer(self, datagram: bytes, source: str, now: float) -> bytes | None:
+        """The answer to a datagram; None for silence. `moved` gains (branch, tunnel) when
+        a router has changed its active tunnel."""
+        header = packets.header_of(datagram)
+        seen = self.seen.get(header.branch) if header else None
+        if header is None or seen is None or not packets.signed(datagram, self._key(header)):
+            self.refused += 1
+            return None
+        if header.kind == packets.QUESTION:
+            self._note(seen, header, source, now)
+            return self._reply(header, packets.ANSWER, len(datagram))
+        if header.kind == packets.REPORT and self._note(seen, header, source, now):
+            self._take_report(seen, packets.body_of(datagram), now)
+            return self._reply(header, packets.TAKEN, 0)
+        return None
+
+    def _note(self, seen: Seen, header: Header, source: str, now: float) -> bool:
+        if header.nonce != self._nonce or not seen.fresh(header, now):
+            return False
+        if header.line != packets.NO_LINE:
+            seen.lines[header.line] = (source, now)
+        if header.tunnel in (0, 1) and header.tunnel != seen.tunnel:
+            seen.tunnel = header.tunnel
+            self.moved.append((header.branch, header.tunnel))
+        return True
+
+    def _take_report(self, seen: Seen, body: bytes, now: float) -> None:
+        try:
+            report = json.loads(body.rstrip(b"\0"))
+        except (ValueError, RecursionError):
+            log.warning("branch %d sent a report that is no JSON", seen.known.number)
+            return
+        seen.report, seen.reported_at = report, now
+
+    def _reply(self, header: Header, kind: int, length: int) -> bytes:
+        made = Header(
+            kind,
+            header.branch,
+            header.generation,
+            header.instance,
+            header.line,
+            header.tunnel,
+            header.number,
+            header.sent_us,
+            self._nonce,
+        )
+        return packets.pack(made, self._key(header), length=length)
+
+    def _key(self, header: Header) -> bytes:
+        which = (header.branch, header.generation)
+        if which not in self._keys:
+            if len(self._keys) > 4096:
+                self._keys.clear()
+            self._keys[which] = packets.branch_key(self._master, *which)
+        return self._keys[which]
+
+    def status(self, now: float, wall: float) -> dict[str, Any]:
+        """What is known of all branches, for the portal. Moments are seconds since 1970."""
+        return {
+            "at": round(wall, 1),
+            "refused": self.refused,
+            "branches": {
+                seen.known.site: _told(seen, now, wall - now) for seen in self.seen.values()
+            },
+        }
+
+
+def _told(seen: Seen, now: float, offset: float) -> dict[str, Any]:
+    live = seen.live(now)
+    return {
+        "number": seen.known.number,
+        "seen_at": round(max((i.at for i in seen.instances.values()), default=-offset) + offset, 1),
+        "generations": sorted({each.generation for each in live}),
+        "twice": len(live) > 1,
+        "tunnel": seen.tunnel if seen.tunnel != packets.NO_TUNNEL else None,
+        "lines": {
+            str(line): {"source": source, "seen_at": round(at + offset, 1)}
+            for line, (source, at) in sorted(seen.lines.items())
+        },
+        "report": seen.report,
+        "reported_at": round(seen.reported_at + offset, 1) if seen.report else 0,
+    }
+
+
+# ── sockets ───────────────────────────────────────────────────────────────────────
+
+
+class Service:
+    """The echo with its socket, its settings and its status file."""
+
+    def __init__(self, settings: Path, folder: Path, master: bytes) -> None:
+        self._path, self._folder = settings, folder
+        self._echo = Echo(master, secrets.randbits(32))
+        self._read_at: tuple[int, int] = (0, 0)
+        self._settings = Settings(0, "", ())
+        self._socket: socket.socket | None = None
+        self._follower = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self._follower.setblocking(False)
+        self._written = 0.0
+        self.over = False
+
+    def serve(self) -> None:
+        """Answer until `over`."""
+        while not self.over:
+            self._look_at_settings()
+            if self._socket is None:
+                time.sleep(0.2)
+            else:
+                self._answer_for(0.5)
+            self._write_status()
+
+    def _look_at_settings(self) -> None:
+        """Follow the file: another revision is another file."""
+        try:
+            found = os.stat(self._path)
+        except FileNotFoundError:
+            self._use(Settings(0, "", ()))
+            self._read_at = (0, 0)
+            return
+        mark = (found.st_ino, found.st_mtime_ns)
+        if mark != self._read_at:
+            self._read_at = mark
+            self._use(decode(Settings, json.loads(self._path.read_bytes())))
+
+    def _use(self, settings: Settings) -> None:
+        if settings == self._settings:
+            return
+        if settings.port != self._settings.port:
+            if self._socket is not None:
+                self._socket.close()
+            self._socket = _listening(settings.port) if settings.port else None
+        self._settings = settings
+        self._echo.follow(settings.branches)
+        log.info("answering %d branches on port %d", len(settings.branches), settings.port)
+
+    def _answer_for(self, seconds: float) -> None:
+        assert self._socket is not None
+        until = time.monotonic() + seconds
+        while not self.over and (now := time.monotonic()) < until:
+            self._socket.settimeout(until - now)
+            try:
+                datagram, to, _flags, source = self._socket.recvmsg(2048, 128)
+            except (TimeoutError, ConnectionRefusedError):
+                continue
+            answer = self._echo.answer(datagram, source[0], time.monotonic())
+            if answer is not None:
+                # From the address that was asked: NAT on the way knows no other.
+                with contextlib.suppress(BlockingIOError, PermissionError, ConnectionRefusedError):
+                    self._socket.sendmsg([answer], _same_place(to), 0, source)
+            self._tell_moves()
+
+    def _tell_moves(self) -> None:
+        for branch, tunnel in self._echo.moved:
+            message = json.dumps({"branch": branch, "tunnel": tunnel}).encode()
+            try:
+                self._follower.sendto(message, self._settings.follower)
+            except OSError as error:
+                log.warning("nobody follows branch %d to tunnel %d: %s", branch, tunnel, error)
+        self._echo.moved.clear()
+
+    def _write_status(self) -> None:
+        now = time.monotonic()
+        if now - self._written < WRITE_EVERY_S:
+            return
+        self._written = now
+        write_json(self._folder / "status.json", self._echo.status(now, time.time()))
+
+
+def _same_place(ancillary: list[tuple[int, int, bytes]]) -> list[tuple[int, int, bytes]]:
+    """Ancillary data that sends from the address at which a datagram came in (ip(7)); the
+    way out is the routing table's business."""
+    for level, kind, data in ancillary:
+        if level == socket.IPPROTO_IP and kind == IP_PKTINFO:
+            return [(level, kind, bytes(4) + data[4:8] + bytes(4))]
+    return []
+
+
+def _listening(port: int) -> socket.socket:
+    made = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    made.setsockopt(socket.IPPROTO_IP, IP_PKTINFO, 1)
+    made.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
+    made.bind(("0.0.0.0", port))  # noqa: S104 - the firewall says who may come
+    return made
+
+
+def write_json(path: Path, data: Any) -> None:
+    """Replace a small file at once; readers see the old text or the new one."""
+    scratch = path.with_name(f".{path.name}.new")
+    scratch.write_text(json.dumps(data, separators=(",", ":")))
+    os.chmod(scratch, 0o640)
+    os.replace(scratch, path)
+
+
+def read_master(environment: Mapping[str, str]) -> bytes:
+    """The secret that this process was handed (systemd's LoadCredential=)."""
+    return (Path(environment["CREDENTIALS_DIRECTORY"]) / KEY_FILE).read_bytes().strip()
+
+
+def main() -> None:
+    """Entry point of `python -m failover_router.echo`."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("settings", type=Path, help="file that the engine renders")
+    parser.add_argument("folder", type=Path, help="where status.json is written")
+    options = parser.parse_args()
+    logging.basicConfig(level=logging.INFO, format="%(name)s %(levelname)s %(message)s")
+    service = Service(options.settings, options.folder, read_master(os.environ))
+
+    def end(*_signal: object) -> None:
+        service.over = True
+
+    signal.signal(signal.SIGTERM, end)
+    service.serve()
+
+
+if __name__ == "__main__":
+    main()

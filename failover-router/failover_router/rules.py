@@ -1,0 +1,128 @@
+"""The router's nftables rules: who may pass, what is doubled, what data may borrow.
+
+Two tables, so that a change of the one leaves the other's memory alone: `router` filters,
+translates and caps; `voice` doubles SIP and RTP over both tunnels and drops the copies
+that come back. Each text replaces its table in one transaction (nft(8)).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+
+from failover_router.router_profile import RouterProfile
+from failover_router.routes import TUNNELS
+
+SIP_PORTS = "5060"
+RTP_PORTS = "10000-19999"
+"""Those of the appliance's Asterisk (templates/asterisk/core/rtp.conf.j2)."""
+
+METRICS_PORT = 9105
+DATA_MARK = 0x100
+"""Marks connections of ordinary data by the line that they left by (DATA_MARK + order)."""
+
+
+def edge(profile: RouterProfile, open_lines: Collection[str], borrowed: str) -> str:
+    """Filter and NAT. Ordinary data may leave by `open_lines` (interfaces); over `borrowed`
+    it keeps to the cap, "" for none."""
+    lan, inner = profile.lan, profile.server.inner_address
+    lines = [line.interface for line in profile.lines]
+    marks = "".join(
+        f'    oifname "{line.interface}" ct mark set {DATA_MARK + order:#x}\n'
+        for order, line in enumerate(profile.lines)
+    )
+    # The cap holds for both directions together; bytes, since nft knows no bits.
+    cap = (
+        f'    oifname "{borrowed}" limit rate over {_bytes(profile.borrow_kbits)} drop\n'
+        f'    iifname "{borrowed}" limit rate over {_bytes(profile.borrow_kbits)} drop\n'
+        if borrowed
+        else ""
+    )
+    to_lines = f"    iifname {_quoted([lan.interface])} oifname {_quoted(open_lines)} accept\n"
+    return f"""table inet router {{}}
+delete table inet router
+table inet router {{
+  chain input {{
+    type filter hook input priority filter; policy drop;
+    ct state established,related accept
+    ct state invalid drop
+    iif lo accept
+    icmp type {{ echo-request, destination-unreachable, time-exceeded }} limit rate 50/second accept
+    udp sport 67 udp dport 68 accept
+    iifname "{lan.interface}" udp dport {{ 53, 67, 123 }} accept
+    iifname "{lan.interface}" tcp dport {{ 53, {METRICS_PORT} }} accept
+    iifname {_quoted(TUNNELS)} tcp dport {METRICS_PORT} accept
+  }}
+  chain forward {{
+    type filter hook forward priority filter; policy drop;
+    iifname "{lan.interface}" oifname {_quoted(TUNNELS)} accept
+    iifname {_quoted(TUNNELS)} oifname "{lan.interface}" accept
+{cap}    ct state established,related accept
+    ip daddr {inner} drop
+{to_lines if open_lines else ""}  }}
+  chain clamp {{
+    type filter hook forward priority mangle; policy accept;
+    tcp flags syn tcp option maxseg size set rt mtu
+  }}
+  chain mark_data {{
+    type filter hook postrouting priority mangle; policy accept;
+{marks}  }}
+  chain translate {{
+    type nat hook postrouting priority srcnat; policy accept;
+    iifname "{lan.interface}" oifname {_quoted(lines)} masquerade
+  }}
+}}
+"""
+
+
+def voice(profile: RouterProfile) -> str:
+    """Doubling and dropping of copies, for two tunnels. Facts and figures:
+    docs/decisions, "Two tunnels for protected voice"."""
+    if profile.mode != "protected":
+        return "table ip voice {}\ndelete table ip voice\n"
+    networks = "{ " + ", ".join(profile.lan.networks) + " }"
+    far = profile.server.tunnel_gateways
+    doubled = "\n".join(
+        f'    ip saddr {networks} oifname "{TUNNELS[one]}" '
+        f"ip daddr {profile.server.inner_address} udp dport {{ {SIP_PORTS}, {RTP_PORTS} }} "
+        f'dup to {far[other]} device "{TUNNELS[other]}"'
+        for one, other in ((0, 1), (1, 0))
+    )
+    return f"""table ip voice {{}}
+delete table ip voice
+table ip voice {{
+{dropping_copies(TUNNELS)}
+  chain double {{
+    type filter hook postrouting priority mangle; policy accept;
+{doubled}
+  }}
+}}
+"""
+
+
+def dropping_copies(interfaces: Iterable[str]) -> str:
+    """A set and a chain that let the first of equal RTP packets pass and no other.
+
+    Test and insertion are one operation: two rules, a look-up and an add, let some copies
+    through. @ih is the RTP header: version 2 in the first two bits, the sequence number in
+    bits 16 to 31, which returns after 21 minutes at 50 packets a second.
+    """
+    return f"""  set seen {{
+    typeof ip saddr . udp sport . udp dport . @ih,16,16
+    size 65535
+    flags dynamic,timeout
+    timeout 1s
+  }}
+  chain copies {{
+    type filter hook prerouting priority raw; policy accept;
+    iifname {_quoted(interfaces)} udp dport 1024-65535 udp sport 1024-65535 @ih,0,2 2 add @seen {{ ip saddr . udp sport . udp dport . @ih,16,16 limit rate over 1/second burst 1 packets }} counter drop
+  }}"""
+
+
+def _quoted(names: Iterable[str]) -> str:
+    return "{ " + ", ".join(f'"{name}"' for name in names) + " }"
+
+
+def _bytes(kbits: int) -> str:
+    """A rate and a burst of a fifth of a second, in nft's words."""
+    rate = max(1, kbits * 1000 // 8)
+    return f"{rate} bytes/second burst {max(3000, rate // 5)} bytes"
