@@ -5,10 +5,8 @@ python -m failover_router PROFILE --run /run/router --state /var/lib/router
 
 from __future__ import annotations
 
-import json
 import logging
 import secrets
-import socket
 import time
 from collections import deque
 from dataclasses import dataclass
@@ -21,7 +19,6 @@ from failover_router.echo import write_json
 from failover_router.kernel import KernelError
 from failover_router.loop import Loop
 from failover_router.metrics import Metrics
-from failover_router.packets import Header
 from failover_router.policy import Choice, Event, Machine, Move, Spent, Tick
 from failover_router.prober import Asker, Identity, Numbers
 from failover_router.router_profile import RouterProfile
@@ -41,8 +38,6 @@ TUNNEL_OVERHEAD = 56
 """What OpenVPN in UDP over IPv4 adds to a packet (52 bytes with AES-256-GCM), and a little."""
 
 SMALLEST_MTU, LARGEST_MTU = 1200, 1440
-REPORT_EVERY_S = 5.0
-LONGEST_REPORT = 1200
 MOVES_KEPT = 100
 NEXT_ADDRESS_AFTER_S = 5.0
 """How long all lines are silent before another of the appliance's addresses is asked."""
@@ -84,8 +79,6 @@ class Agent:
         self._tunnel_heard: dict[int, float] = {}
         self._looking = False
         self._events = kernel.link_events()
-        self._reporter = _report_socket()
-        self._reported: int = 0
         self.watched = [self._watch(order) for order in range(len(profile.lines))]
         self.tunnel_askers = [self._tunnel_asker(each) for each in routes.tunnels_of(profile)]
         self.children = self._children()
@@ -102,12 +95,10 @@ class Agent:
         for asker in self.tunnel_askers:
             asker.open()
         self.loop.watch(self._events, self._link_event)
-        self.loop.watch(self._reporter, self._read_receipt)
         self.loop.every(0.5, self._tick)
         self.loop.every(TUNNEL_PROBE_S, self._probe_tunnels)
         self.loop.every(1.0, self._write_status)
         self.loop.every(60.0, self.usage.keep)
-        self.loop.every(REPORT_EVERY_S, self._report)
         Metrics(self.loop, (self.profile.lan.address, rules.METRICS_PORT), self.status)
 
     def run(self) -> None:
@@ -343,40 +334,7 @@ class Agent:
     def _write_status(self) -> None:
         write_json(self.options.run / "status.json", self.status())
 
-    def _report(self) -> None:
-        """Tell the appliance, through the tunnel; what is too long loses its oldest moves."""
-        report = self.status()
-        report["moves"] = report["moves"][-8:]
-        del report["survival"], report["label"]
-        while len(body := json.dumps(report, separators=(",", ":")).encode()) > LONGEST_REPORT:
-            if not report["moves"]:
-                return
-            del report["moves"][0]
-        me, server = self.identity, self.profile.server
-        header = Header(
-            packets.REPORT, me.branch, me.generation, me.instance, packets.NO_LINE,
-            self.wiring.active, self.numbers.next(), 0, self.numbers.nonce,
-        )  # fmt: skip
-        to = (server.inner_address, server.probe_port)
-        try:
-            self._reporter.sendto(packets.pack(header, me.key, body), to)
-        except OSError as error:
-            log.info("no report was sent: %s", error)
-
-    def _read_receipt(self) -> None:
-        try:
-            self._reporter.recv(2048)
-        except OSError:
-            return
-
 
 def _identity(profile: RouterProfile) -> Identity:
-    number = int(profile.identity.name.rpartition("-")[2])
     key = bytes.fromhex(profile.server.probe_key)
-    return Identity(number, profile.identity.generation, secrets.randbits(32), key)
-
-
-def _report_socket() -> socket.socket:
-    made = socket.socket(socket.AF_INET, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
-    made.bind(("0.0.0.0", 0))  # noqa: S104 - routes decide
-    return made
+    return Identity(profile.identity.number, profile.identity.generation, secrets.randbits(32), key)

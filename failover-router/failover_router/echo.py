@@ -1,8 +1,8 @@
-"""The echo service beside the appliance's tunnels: answers probes, takes reports.
+"""The echo service beside the appliance's tunnels: answers probes, and knows from where.
 
-It knows each router by a key that is derived from the machine's own secret. What routers
-say of themselves stands in a status file that the portal reads; which tunnel a router
-sends voice into is passed on at once, so that the way back can follow.
+It knows each router by a key that is derived from the machine's own secret. From where
+routers ask stands in a status file that the portal reads; which tunnel a router sends voice
+into is passed on at once, so that the way back can follow.
 
     python -m failover_router.echo etc/centralino/vpn/echo.json run/centralino-echo
 """
@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import dataclasses
 import json
 import logging
 import os
@@ -77,8 +78,6 @@ class Seen:
     instances: dict[int, Instance] = field(default_factory=dict)
     lines: dict[int, tuple[str, float]] = field(default_factory=dict)
     tunnel: int = packets.NO_TUNNEL
-    report: Any = None
-    reported_at: float = 0.0
 
     def fresh(self, header: Header, now: float) -> bool:
         """Whether this is news of a router, and no record of old ones that is sent again."""
@@ -127,45 +126,20 @@ class Echo:
         if header is None or seen is None or not packets.signed(datagram, self._key(header)):
             self.refused += 1
             return None
-        if header.kind == packets.QUESTION:
-            self._note(seen, header, source, now)
-            return self._reply(header, packets.ANSWER, len(datagram))
-        if header.kind == packets.REPORT and self._note(seen, header, source, now):
-            self._take_report(seen, packets.body_of(datagram), now)
-            return self._reply(header, packets.TAKEN, 0)
-        return None
+        if header.kind != packets.QUESTION:
+            return None
+        self._note(seen, header, source, now)
+        answer = dataclasses.replace(header, kind=packets.ANSWER, nonce=self._nonce)
+        return packets.pack(answer, self._key(header), len(datagram))
 
-    def _note(self, seen: Seen, header: Header, source: str, now: float) -> bool:
+    def _note(self, seen: Seen, header: Header, source: str, now: float) -> None:
         if header.nonce != self._nonce or not seen.fresh(header, now):
-            return False
+            return
         if header.line != packets.NO_LINE:
             seen.lines[header.line] = (source, now)
         if header.tunnel in (0, 1) and header.tunnel != seen.tunnel:
             seen.tunnel = header.tunnel
             self.moved.append((header.branch, header.tunnel))
-        return True
-
-    def _take_report(self, seen: Seen, body: bytes, now: float) -> None:
-        try:
-            report = json.loads(body.rstrip(b"\0"))
-        except (ValueError, RecursionError):
-            log.warning("branch %d sent a report that is no JSON", seen.known.number)
-            return
-        seen.report, seen.reported_at = report, now
-
-    def _reply(self, header: Header, kind: int, length: int) -> bytes:
-        made = Header(
-            kind,
-            header.branch,
-            header.generation,
-            header.instance,
-            header.line,
-            header.tunnel,
-            header.number,
-            header.sent_us,
-            self._nonce,
-        )
-        return packets.pack(made, self._key(header), length=length)
 
     def _key(self, header: Header) -> bytes:
         which = (header.branch, header.generation)
@@ -198,8 +172,6 @@ def _told(seen: Seen, now: float, offset: float) -> dict[str, Any]:
             str(line): {"source": source, "seen_at": round(at + offset, 1)}
             for line, (source, at) in sorted(seen.lines.items())
         },
-        "report": seen.report,
-        "reported_at": round(seen.reported_at + offset, 1) if seen.report else 0,
     }
 
 

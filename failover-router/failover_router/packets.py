@@ -1,12 +1,11 @@
 """Probes on the wire: what a router asks the echo service, and what comes back.
 
-A datagram is a header, a body and a tag of 16 bytes (HMAC-SHA256, cut as RFC 2104 section
+A datagram is a header, padding and a tag of 16 bytes (HMAC-SHA256, cut as RFC 2104 section
 5 allows). An answer is never longer than its question, and a wrong tag gets none, so the
 service is no use for attacks on others.
 
     question   header, then as much padding as the path's size is to be tried with
     answer     the same header with the service's nonce, padded to the question's length
-    report     header, then JSON; its answer is the header alone
 
 The service believes what a header says of the tunnels only when the number is higher
 than any before of the same start of the router, and the nonce is the service's own: what
@@ -21,7 +20,7 @@ import struct
 from dataclasses import dataclass
 
 MAGIC = b"CP1"
-QUESTION, ANSWER, REPORT, TAKEN = range(1, 5)
+QUESTION, ANSWER = 1, 2
 
 _HEADER = struct.Struct("!3sBHIIBBIQI")
 # magic, kind, branch, generation, instance, line, tunnel, number, sent in µs, nonce
@@ -55,7 +54,7 @@ def branch_key(master: bytes, branch: int, generation: int) -> bytes:
     return hmac.digest(master, f"probe {branch} {generation}".encode(), hashlib.sha256)
 
 
-def pack(header: Header, key: bytes, body: bytes = b"", length: int = 0) -> bytes:
+def pack(header: Header, key: bytes, length: int = 0) -> bytes:
     """A datagram, padded with zeros to `length` bytes where it is shorter."""
     head = _HEADER.pack(
         MAGIC,
@@ -69,7 +68,7 @@ def pack(header: Header, key: bytes, body: bytes = b"", length: int = 0) -> byte
         header.sent_us,
         header.nonce,
     )
-    text = head + body + bytes(max(0, length - len(head) - len(body) - TAG_BYTES))
+    text = head + bytes(max(0, length - len(head) - TAG_BYTES))
     return text + hmac.digest(key, text, hashlib.sha256)[:TAG_BYTES]
 
 
@@ -84,8 +83,3 @@ def signed(datagram: bytes, key: bytes) -> bool:
     """Whether the tag is right."""
     tag = hmac.digest(key, datagram[:-TAG_BYTES], hashlib.sha256)[:TAG_BYTES]
     return hmac.compare_digest(tag, datagram[-TAG_BYTES:])
-
-
-def body_of(datagram: bytes) -> bytes:
-    """What stands between header and tag."""
-    return datagram[_HEADER.size : -TAG_BYTES]

@@ -24,6 +24,7 @@ MOST_LINES = 8
 LONGEST_INTERFACE = 15
 """IFNAMSIZ - 1 of the kernel (linux/if.h)."""
 
+_IDENTITY = re.compile(r"branch-[1-9][0-9]{0,3}", re.ASCII)
 _NAME = re.compile(r"[a-z0-9]([a-z0-9._-]{0,61}[a-z0-9])?", re.ASCII)
 _INTERFACE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,14}", re.ASCII)
 _KEY = re.compile(r"[0-9a-f]{64}", re.ASCII)
@@ -45,8 +46,13 @@ class Identity:
     name: str
     generation: int
 
+    @property
+    def number(self) -> int:
+        """The branch's number, which probes carry."""
+        return int(self.name.rpartition("-")[2])
+
     def faults(self) -> Iterator[str]:
-        yield from _matches("name", self.name, _NAME, "a name of small letters and digits")
+        yield from _matches("name", self.name, _IDENTITY, "branch- and a number")
         yield from _within("generation", self.generation, 1, 999_999)
 
 

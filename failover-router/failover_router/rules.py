@@ -114,7 +114,9 @@ def dropping_copies(interfaces: Iterable[str]) -> str:
   }}
   chain copies {{
     type filter hook prerouting priority raw; policy accept;
-    iifname {_quoted(interfaces)} udp dport 1024-65535 udp sport 1024-65535 @ih,0,2 2 add @seen {{ ip saddr . udp sport . udp dport . @ih,16,16 limit rate over 1/second burst 1 packets }} counter drop
+    iifname {_quoted(interfaces)} udp dport 1024-65535 udp sport 1024-65535 @ih,0,2 2 \
+      add @seen {{ ip saddr . udp sport . udp dport . @ih,16,16 \
+      limit rate over 1/second burst 1 packets }} counter drop
   }}"""
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-
 import pytest
 
 from failover_router import packets
@@ -29,10 +27,10 @@ def header(**fields) -> Header:
     return Header(**{**plain, **fields})
 
 
-def question(body: bytes = b"", length: int = 0, key: bytes = b"", **fields) -> bytes:
+def question(length: int = 0, key: bytes = b"", **fields) -> bytes:
     made = header(**fields)
     key = key or packets.branch_key(MASTER, made.branch, made.generation)
-    return packets.pack(made, key, body, length)
+    return packets.pack(made, key, length)
 
 
 @pytest.mark.parametrize("length", [0, 64, 700, 1472])
@@ -61,7 +59,6 @@ def test_an_answer_is_signed_and_carries_number_and_moment_back(echo):
         question()[:-1],
         question() + b"\0",
         question(kind=packets.ANSWER),
-        question(kind=packets.TAKEN),
         question(kind=9),
     ],
 )
@@ -105,23 +102,6 @@ def test_two_routers_with_one_identity_are_told(echo):
     assert echo.status(12.0, 1000.0)["branches"]["modena"]["twice"]
     echo.answer(question(instance=2, number=9), "198.51.100.1", 19.0)
     assert not echo.status(20.0, 1000.0)["branches"]["modena"]["twice"]
-
-
-def test_a_report_is_kept_for_the_portal_and_its_receipt_is_short(echo):
-    body = json.dumps({"lines": []}).encode()
-    sent = question(kind=packets.REPORT, body=body, line=packets.NO_LINE)
-    answer = echo.answer(sent, "10.20.1.1", 5.0)
-    assert packets.header_of(answer).kind == packets.TAKEN
-    assert len(answer) <= len(sent)
-    status = echo.status(6.0, 1006.0)["branches"]["modena"]
-    assert (status["report"], status["reported_at"]) == ({"lines": []}, 1005.0)
-
-
-@pytest.mark.parametrize("body", [b"{", b"[" * 1200, b"\xff"])
-def test_a_report_that_is_no_json_leaves_the_former_one(echo, body):
-    echo.answer(question(kind=packets.REPORT, body=b'{"a": 1}'), "10.20.1.1", 5.0)
-    echo.answer(question(kind=packets.REPORT, body=body, number=2), "10.20.1.1", 5.0)
-    assert echo.seen[7].report == {"a": 1}
 
 
 def test_a_branch_that_goes_is_answered_no_more_and_others_keep_their_state(echo):

@@ -221,9 +221,8 @@ def test_an_idle_metered_line_is_probed_once_a_second_and_faster_once_it_is_used
 
 
 def test_a_slow_line_is_given_the_time_that_it_needs():
-    sky = weather()
-    sky.lines["wan2"] = good(0.12)
-    sky.machine.lines["wan2"].score.forget()
+    machine = Machine(lines(), Policy(), borrow=True)
+    sky = Weather(machine, {"wan1": good(), "wan2": good(0.12), "lte": good(0.06)})
     sky.run(20)
     assert sky.machine.lost_after_s("wan2") >= 0.2
     assert sky.machine.lines["wan2"].state(sky.now) == State.GOOD
