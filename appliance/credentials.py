@@ -32,7 +32,10 @@ PORTAL_DATA = "portal-data"
 PROVISIONING_KEY = "provisioning-key"
 """Master key from which the secrets in phones' addresses are derived."""
 
-ALL = (AMI_LIVE, ARI_APPS, LIVE_TOKEN, PORTAL_SESSION, PORTAL_DATA, PROVISIONING_KEY)
+BRANCH_PROBES = "branch-probes"
+"""Master key from which the keys of the routers' probes are derived."""
+
+ALL = (AMI_LIVE, ARI_APPS, LIVE_TOKEN, PORTAL_SESSION, PORTAL_DATA, PROVISIONING_KEY, BRANCH_PROBES)
 
 
 class CredentialMissing(RuntimeError):

@@ -11,10 +11,15 @@ import ipaddress
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import combinations
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
+from markupsafe import Markup
+
+from appliance.render.environments import render
+from appliance.render.escape import one_line
 from appliance.render.fileset import File
 from appliance.state.checks import duplicate_ids
+from appliance.state.codec import canonical_json
 from appliance.state.faults import Fault
 from appliance.state.fields import (
     Between,
@@ -26,9 +31,10 @@ from appliance.state.fields import (
     Port,
     Secret,
 )
-from appliance.state.machine import Machine
+from appliance.state.machine import Layout, Machine
 from appliance.state.references import Reference, References
 from appliance.verify.probes import Probe
+from failover_router.rules import dropping_copies
 
 Ipv4 = Annotated[str, Pattern(r"([0-9]{1,3}\.){3}[0-9]{1,3}", "an IPv4 address such as 10.20.1.1")]
 OptionalIpv4 = Annotated[
@@ -356,9 +362,126 @@ def _own_networks(state: State) -> Iterable[tuple[str, str]]:
     yield from (("vpn/server_networks", each) for each in state.server_networks)
 
 
-def files(_state: State, _references: References, _machine: Machine) -> Iterator[File]:
-    """No file."""
-    yield from ()
+DEVICES = ("branch0", "branch1")
+"""The appliance's ends of the two tunnels."""
+
+FOLDER = "etc/centralino/vpn"
+MOST_STARTS = 1000
+"""Handshakes begun in ten seconds: every branch after a power cut, and some strangers."""
+
+SIP, SIP_TLS, RTP = "5060", "5061", "10000-19999"
+
+
+def files(state: State, _references: References, machine: Machine) -> Iterator[File]:
+    """Yield what OpenVPN, the packet filter, `tunnels` and the echo service read; nothing as
+    long as no branch connects."""
+    if not state.active:
+        return
+    for tunnel in range(TUNNELS):
+        yield _tunnel_file(state, machine, tunnel)
+        for branch in state.active:
+            yield _router_file(state, branch, tunnel)
+    yield _filter_file(state, machine)
+    yield _data_file("tunnels.json", _tunnels_data(state))
+    yield _data_file("echo.json", _echo_data(state, machine.layout))
+
+
+def _tunnel_file(state: State, machine: Machine, tunnel: int) -> File:
+    layout = machine.layout
+    content = render(
+        "openvpn/tunnel.conf.j2",
+        one_line,
+        tunnel=tunnel,
+        port=(state.port, state.second_port)[tunnel],
+        device=DEVICES[tunnel],
+        gateway=state.gateway(tunnel),
+        netmask=ipaddress.IPv4Network(state.tunnels[tunnel]).netmask,
+        inner_address=state.inner_address,
+        folder=layout.current / "root" / FOLDER,
+        keys=layout.vpn,
+        sockets=layout.vpn_sockets,
+        multihome=len(state.addresses) > 1,
+        most_starts=MOST_STARTS,
+        most_clients=MOST_BRANCHES,
+    )
+    return File(f"{FOLDER}/tunnel{tunnel}.conf", content)
+
+
+def _router_file(state: State, branch: Branch, tunnel: int) -> File:
+    """What OpenVPN does for one branch's router. It reads this at each connection, in an
+    account of its own, and refuses routers that have no such file."""
+    others = [
+        network
+        for other in state.active
+        if branch.reaches_branches and other.reaches_branches and other.id != branch.id
+        for network in other.lan.networks
+    ]
+    content = render(
+        "openvpn/router.j2",
+        one_line,
+        address=state.tunnel_address(branch, tunnel),
+        netmask=ipaddress.IPv4Network(state.tunnels[tunnel]).netmask,
+        networks=[ipaddress.IPv4Network(each) for each in branch.lan.networks],
+        others=[ipaddress.IPv4Network(each) for each in others],
+    )
+    return File(f"{FOLDER}/routers{tunnel}/{branch.identity}", content, mode=0o644)
+
+
+def _filter_file(state: State, machine: Machine) -> File:
+    web_ports = [port for port in (machine.web_plain_port, machine.web_port) if port]
+    content = render(
+        "nftables/branches.nft.j2",
+        one_line,
+        protected=_networks(b for b in state.active if b.mode == "protected"),
+        mutual=_networks(b for b in state.active if b.reaches_branches),
+        dropping_copies=Markup(dropping_copies(DEVICES)),  # noqa: S704 - our own constant
+        devices=DEVICES,
+        gateways=[state.gateway(each) for each in range(TUNNELS)],
+        beyond=[ipaddress.IPv4Network(each)[-2] for each in state.tunnels],
+        inner_address=state.inner_address,
+        probe_port=state.probe_port,
+        sip=SIP,
+        sip_tls=SIP_TLS,
+        rtp=RTP,
+        web_ports=web_ports,
+    )
+    return File(f"{FOLDER}/branches.nft", content)
+
+
+def _networks(branches: Iterable[Branch]) -> list[str]:
+    return [network for branch in branches for network in branch.lan.networks]
+
+
+def _tunnels_data(state: State) -> dict[str, Any]:
+    """What `appliance.system.tunnels` makes of devices, addresses and routes."""
+    return {
+        "inner_address": state.inner_address,
+        "forward": any(branch.reaches_branches for branch in state.active),
+        "tunnels": [
+            {"device": DEVICES[each], "address": f"{state.gateway(each)}/{_length(state, each)}"}
+            for each in range(TUNNELS)
+        ],
+        "branches": [
+            {"number": b.number, "name": b.identity, "networks": list(b.lan.networks)}
+            for b in state.active
+        ],
+    }
+
+
+def _length(state: State, tunnel: int) -> int:
+    return ipaddress.IPv4Network(state.tunnels[tunnel]).prefixlen
+
+
+def _echo_data(state: State, layout: Layout) -> dict[str, Any]:
+    return {
+        "port": state.probe_port,
+        "follower": str(layout.run_of("tunnels") / "follower.sock"),
+        "branches": [{"number": b.number, "site": b.id} for b in state.active],
+    }
+
+
+def _data_file(name: str, data: dict[str, Any]) -> File:
+    return File(f"{FOLDER}/{name}", canonical_json(data), mode=0o644)
 
 
 def probes(_state: State, _references: References) -> Iterator[Probe]:

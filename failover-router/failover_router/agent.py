@@ -45,11 +45,13 @@ NEXT_ADDRESS_AFTER_S = 5.0
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """How the agent is started. `services` also starts dnsmasq and chrony."""
+    """How the agent is started. `services` also starts dnsmasq and chrony; `account` is the
+    user and group that OpenVPN goes on as."""
 
     run: Path
     state: Path
     openvpn: tuple[str, ...] = ("openvpn",)
+    account: tuple[str, str] = ("nobody", "nogroup")
     services: bool = True
     keep_clock: bool = False
     renegotiate_s: int = 3600
@@ -88,7 +90,7 @@ class Agent:
     def start(self) -> None:
         """Tell the kernel everything, start the programs, look at the lines."""
         for tunnel in routes.tunnels_of(self.profile):
-            kernel.make_tun(routes.TUNNELS[tunnel], openvpn.USER)
+            kernel.make_tun(routes.TUNNELS[tunnel])
         self.wiring.set_up(self.mtu)
         for line in self.profile.lines:
             self.queues[line.name] = shaping.shape(line)
@@ -114,7 +116,10 @@ class Agent:
     def _children(self) -> list[Child]:
         profile, options = self.profile, self.options
         made = [
-            openvpn.tunnel(profile, each, options.run, [*options.openvpn], options.renegotiate_s)
+            openvpn.tunnel(
+                *(profile, each, options.run, options.openvpn),
+                *(options.account, options.renegotiate_s),
+            )
             for each in routes.tunnels_of(profile)
         ]
         if options.services:

@@ -20,18 +20,16 @@ ENDS_WITHIN_S = 3.0
 class Child:
     """One program with its configuration, started again whenever it ends.
 
-    The configuration is written anew at each start, for `user` alone, and is gone when
-    the program is stopped: it may hold keys.
+    The configuration is written anew at each start, for root alone, and is gone when the
+    program is stopped: it may hold keys.
     """
 
-    def __init__(
-        self, name: str, command: Sequence[str], folder: Path, text: str, user: int = 0
-    ) -> None:
+    def __init__(self, name: str, command: Sequence[str], folder: Path, text: str) -> None:
         self.name = name
         self.path = folder / f"{name}.conf"
         self._command = [each.replace("{}", str(self.path)) for each in command]
         self._log = folder / f"{name}.log"
-        self._text, self._user = text, user
+        self._text = text
         self._process: subprocess.Popen[bytes] | None = None
         self._pause_s, self._start_at, self._started_at = FIRST_PAUSE_S, 0.0, 0.0
 
@@ -58,7 +56,6 @@ class Child:
     def _start(self, now: float) -> None:
         descriptor = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with open(descriptor, "w") as file:
-            os.fchown(file.fileno(), self._user, self._user)
             file.write(self._text)
         with self._log.open("wb") as output:
             try:

@@ -70,10 +70,10 @@ def set_sysctls(values: Iterable[tuple[str, str]]) -> None:
             path.write_text(value)
 
 
-def make_tun(name: str, user: int) -> None:
+def make_tun(name: str) -> None:
     """A tunnel device that outlives the process which uses it, so that its routes stay."""
     if not (NET / name).exists():
-        ip([f"tuntap add dev {name} mode tun user {user} group {user}"])
+        ip([f"tuntap add dev {name} mode tun"])
 
 
 def remove_link(name: str) -> None:

@@ -16,8 +16,6 @@ SERVER_NAME = "server"
 """Common name of the appliance's certificate (`appliance.system.vpn_authority`)."""
 
 CIPHERS = "AES-256-GCM:CHACHA20-POLY1305"
-USER = 65533
-"""Number of the account that OpenVPN runs as; it owns nothing else."""
 
 
 def configuration(profile: RouterProfile, tunnel: int, renegotiate_s: int = 3600) -> str:
@@ -35,7 +33,6 @@ dev-type tun
 topology subnet
 connect-timeout 4
 connect-retry 1 5
-connect-retry-max unlimited
 resolv-retry 0
 {remotes}
 nobind
@@ -77,16 +74,16 @@ verb 3
 
 
 def tunnel(
-    profile: RouterProfile, number: int, folder: Path, command: list[str], renegotiate_s: int
+    profile: RouterProfile,
+    number: int,
+    folder: Path,
+    command: tuple[str, ...],
+    account: tuple[str, str],
+    renegotiate_s: int,
 ) -> Child:
-    """The process of one tunnel. `command` starts OpenVPN, without its options."""
+    """The process of one tunnel. `command` starts OpenVPN, without its options; it goes on as
+    the user and group of `account`, and keeps of root's rights CAP_NET_ADMIN alone."""
     text = configuration(profile, number, renegotiate_s)
-    whole = [*_UNPRIVILEGED, *command, "--config", "{}"]
-    return Child(TUNNELS[number], whole, folder, text, USER)
-
-
-_UNPRIVILEGED = (
-    *("setpriv", "--reuid", str(USER), "--regid", str(USER), "--clear-groups"),
-    *("--inh-caps", "-all,+net_admin", "--ambient-caps", "-all,+net_admin"),
-    *("--bounding-set", "-all,+net_admin", "--no-new-privs", "--pdeathsig", "TERM"),
-)
+    user, group = account
+    options = ["--user", user, "--group", group, "--config", "{}"]
+    return Child(TUNNELS[number], [*command, *options], folder, text)

@@ -18,6 +18,9 @@ from failover_router.scoring import Figures, Score
 SETTLED_S = 10.0
 """Time without a fault from which on a line is better than one that is bad now."""
 
+SETTLED_AFTER_CUT_S = 2.0
+"""The same after a plain cut, whose end is plain as well; loss comes and goes."""
+
 DWELL_S = 10.0
 """Least time between two moves among bad lines."""
 
@@ -98,7 +101,7 @@ class State(IntEnum):
     DOWN = 5
 
 
-Cause = Literal["start", "silent", "lossy", "late", "down", "spent", "returned", "better", "poor"]
+Cause = Literal["start", "silent", "lossy", "late", "down", "spent", "returned", "better"]
 Role = Literal["voice", "second", "data"]
 
 
@@ -134,6 +137,7 @@ class LineState:
         self.over = False
         self.fault: Cause | None = None
         self.fault_at = float("-inf")
+        self.settled_s = SETTLED_S
         self.trusted = True
         self.trusted_at = float("-inf")
         self.hold_s = float(policy.clean_s)
@@ -143,9 +147,11 @@ class LineState:
         """Bring fault and trust up to date."""
         self.fault = self._fault(now)
         if self.fault:
-            if self.trusted:
+            if self.trusted and self.score.heard:
                 self._fell(now)
             self.fault_at = now
+            cut = self.fault in ("down", "silent")
+            self.settled_s = SETTLED_AFTER_CUT_S if cut else SETTLED_S
         elif not self.trusted and now - self.fault_at >= self.hold_s:
             self.trusted, self.trusted_at = True, now
 
@@ -171,7 +177,7 @@ class LineState:
             return State.DOWN
         if self.fault == "silent":
             return State.SILENT
-        if self.fault or (not self.trusted and now - self.fault_at < SETTLED_S):
+        if self.fault or (not self.trusted and now - self.fault_at < self.settled_s):
             return State.POOR
         if self.over:
             return State.SPENT
@@ -205,7 +211,7 @@ class Machine:
 
     def _note(self, state: LineState, event: Answered | Lost | Link | Spent) -> None:
         if isinstance(event, Answered):
-            state.score.answered(event.rtt_s)
+            state.score.answered(event.rtt_s, event.at)
         elif isinstance(event, Lost):
             state.score.lost(event.sent, event.at)
         elif isinstance(event, Spent):
@@ -281,9 +287,9 @@ class Machine:
             return None
         mine, other = (self._rank(each, role, now) for each in (current, best))
         if mine >= State.SPENT:
-            if other < mine:
-                return current.fault or ("spent" if current.over else "poor")
-            return None
+            # One that was bad a moment ago and works now is no reason to go elsewhere.
+            cause = current.fault or ("spent" if current.over else None)
+            return cause if other < mine else None
         preferred = self._preference(best, role) < self._preference(current, role)
         return "returned" if other == State.GOOD and preferred else None
 

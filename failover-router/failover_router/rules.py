@@ -27,7 +27,8 @@ def edge(profile: RouterProfile, open_lines: Collection[str], borrowed: str) -> 
     lan, inner = profile.lan, profile.server.inner_address
     lines = [line.interface for line in profile.lines]
     marks = "".join(
-        f'    oifname "{line.interface}" ct mark set {DATA_MARK + order:#x}\n'
+        f'    iifname "{lan.interface}" oifname "{line.interface}" '
+        f"ct mark set {DATA_MARK + order:#x}\n"
         for order, line in enumerate(profile.lines)
     )
     # The cap holds for both directions together; bytes, since nft knows no bits.
@@ -106,6 +107,11 @@ def dropping_copies(interfaces: Iterable[str]) -> str:
     through. @ih is the RTP header: version 2 in the first two bits, the sequence number in
     bits 16 to 31, which returns after 21 minutes at 50 packets a second.
     """
+    rule = (
+        f"    iifname {_quoted(interfaces)} udp sport 1024-65535 udp dport 1024-65535 @ih,0,2 2 "
+        "add @seen { ip saddr . udp sport . udp dport . @ih,16,16 "
+        "limit rate over 1/second burst 1 packets } counter drop"
+    )
     return f"""  set seen {{
     typeof ip saddr . udp sport . udp dport . @ih,16,16
     size 65535
@@ -114,9 +120,7 @@ def dropping_copies(interfaces: Iterable[str]) -> str:
   }}
   chain copies {{
     type filter hook prerouting priority raw; policy accept;
-    iifname {_quoted(interfaces)} udp dport 1024-65535 udp sport 1024-65535 @ih,0,2 2 \
-      add @seen {{ ip saddr . udp sport . udp dport . @ih,16,16 \
-      limit rate over 1/second burst 1 packets }} counter drop
+{rule}
   }}"""
 
 

@@ -46,26 +46,41 @@ class Score:
         self._lost_long = 0
         self.in_row = 0
         self._row_began = 0.0
+        self._since = float("-inf")
         self.lost_at = float("-inf")
         self.rtt_s = 0.0
         self.jitter_s = 0.0
         self._late = False
 
-    def answered(self, rtt_s: float) -> None:
-        """A probe came back after this time."""
+    def answered(self, rtt_s: float, now: float) -> None:
+        """A probe came back after this time.
+
+        What was lost before the very first answer says nothing of the line: it was not
+        there yet, or the appliance was not.
+        """
+        if not self.heard:
+            self.forget()
+            self._since = now - rtt_s
         if self.rtt_s:
             self.jitter_s += (abs(rtt_s - self.rtt_s) - self.jitter_s) * JITTER_GAIN
             self.rtt_s += (rtt_s - self.rtt_s) * RTT_GAIN
         else:
             self.rtt_s = rtt_s
-        for _ in range(self.in_row):
-            self._note_long(lost=True)
+        if self.in_row >= self._row_needed():
+            # The silence is over; it says nothing of how lossy the line is from now on.
+            self._recent.clear()
+            self._lost_recent = 0
+        else:
+            for _ in range(self.in_row):
+                self._note_long(lost=True)
         self.in_row = 0
         self._note(lost=False)
         self._note_long(lost=False)
 
     def lost(self, sent: float, now: float) -> None:
         """A probe sent at this moment did not come back in time."""
+        if sent < self._since:
+            return
         self.lost_at = now
         if not self.in_row:
             self._row_began = sent
@@ -89,6 +104,11 @@ class Score:
         self._lost_long += lost
 
     # ── verdicts ──────────────────────────────────────────────────────────────────
+
+    @property
+    def heard(self) -> bool:
+        """Whether anything has ever come back."""
+        return self.rtt_s > 0
 
     @property
     def known(self) -> bool:

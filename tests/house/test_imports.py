@@ -25,7 +25,8 @@ ROUTER_PROFILE = "failover_router.router_profile"
 """What a branch router reads, which the appliance writes."""
 
 MAY_USE = {
-    "appliance": ("appliance", ROUTER_PROFILE),
+    # Both ends of a tunnel ask the same things of the kernel.
+    "appliance": ("appliance", "failover_router"),
     "portal": (
         *COMMON,
         FACTS,
