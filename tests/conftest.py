@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.support.figures import Figures
 from tests.support.pbx import Pbx, running_pbx
 
 
@@ -14,6 +15,21 @@ def pbx() -> Iterator[Pbx]:
     """A whole telephone system with a real Asterisk, shared by the tests of one module."""
     with running_pbx() as system:
         yield system
+
+
+@pytest.fixture(scope="session")
+def figures(request: pytest.FixtureRequest) -> Iterator[Figures]:
+    """Figures of this run; they are printed when all tests are done."""
+    collected = Figures()
+    yield collected
+    reporter = request.config.pluginmanager.get_plugin("terminalreporter")
+    capture = request.config.pluginmanager.get_plugin("capturemanager")
+    if reporter is None or capture is None:
+        return
+    with capture.global_and_fixture_disabled():
+        reporter.write_line("")
+        for line in collected.lines():
+            reporter.write_line(line)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -1,4 +1,4 @@
-"""The one build that all tests of this folder look at, and the figures printed at the end."""
+"""The one build that all tests of this folder look at."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from pathlib import Path
 import pytest
 
 from tests.image.builds import Built
-from tests.support.figures import Figures
 from tools import debian_pool
 from tools.image import settings
 from tools.image.settings import RECIPE
@@ -26,18 +25,6 @@ def pytest_collection_modifyitems(items):
     for item in items:
         if Path(__file__).parent in item.path.parents:
             item.add_marker(pytest.mark.timeout(WITHIN_S))
-
-
-@pytest.fixture(scope="session")
-def figures(request):
-    """Figures of this run; they are printed when all tests are done."""
-    collected = Figures()
-    yield collected
-    reporter = request.config.pluginmanager.get_plugin("terminalreporter")
-    with request.config.pluginmanager.get_plugin("capturemanager").global_and_fixture_disabled():
-        reporter.write_line("")
-        for line in collected.lines():
-            reporter.write_line(line)
 
 
 @pytest.fixture(scope="session")
