@@ -19,12 +19,18 @@ SHARED_GROUP = "centralino"
 WEB_GROUP = "centralino-web"
 """The web server in front and the processes behind it: it owns their sockets."""
 
-GROUPS = (SHARED_GROUP, WEB_GROUP)
+VPN_GROUP = "centralino-vpn"
+"""The ends of the branch tunnels: the echo service may speak to those who lay routes."""
+
+GROUPS = (SHARED_GROUP, WEB_GROUP, VPN_GROUP)
 
 PORTAL = "centralino-portal"
 PROVISIONING = "centralino-provisioning"
 LIVE = "centralino-live"
 WEB = "centralino-nginx"
+VPN = "centralino-vpn"
+"""OpenVPN and the echo service, both open to the internet."""
+
 DEMO = "centralino-demo"
 """The telephones of the sample company; only in a checkout."""
 
@@ -37,6 +43,7 @@ CHECKOUT_NUMBERS: Mapping[str, int] = MappingProxyType(
         WEB: 59814,
         WEB_GROUP: 59815,
         DEMO: 59816,
+        VPN_GROUP: 59817,
     }
 )
 """Account or group name -> number where the machine's user database is left alone.

@@ -14,7 +14,7 @@ from pathlib import Path
 from appliance import credentials
 from appliance.asterisk.runtime import Runtime
 from appliance.state.machine import Layout
-from appliance.system import accounts
+from appliance.system import accounts, vpn
 from appliance.system.machine import Facts
 from appliance.system.readiness import (
     AsteriskBooted,
@@ -22,6 +22,7 @@ from appliance.system.readiness import (
     HealthAnswers,
     Probe,
     RelayListens,
+    StatusFresh,
     TlsAnswers,
 )
 
@@ -75,7 +76,11 @@ class Site:
 
 
 def table(site: Site) -> tuple[Process, ...]:
-    """Every process, those that others need first."""
+    """Every process, those that others need first.
+
+    A checkout opens no tunnels: it makes neither devices nor routes on somebody's machine.
+    """
+    branches = () if site.checkout else (_tunnels(site), _echo(site))
     return (
         _engine(site),
         _asterisk(site),
@@ -84,6 +89,7 @@ def table(site: Site) -> tuple[Process, ...]:
         _portal(site),
         _provisioning(site),
         _web(site),
+        *branches,
     )
 
 
@@ -216,4 +222,33 @@ def _web(site: Site) -> Process:
         ready=TlsAnswers(site.facts.web_port),
         after=("engine",),
         low_ports=any(0 < port < 1024 for port in ports),
+    )
+
+
+def _tunnels(site: Site) -> Process:
+    return Process(
+        name="tunnels",
+        purpose="the appliance's ends of the branch tunnels",
+        account="root",  # OpenVPN itself gives it up
+        module="appliance.system.tunnels",
+        command=site.module("appliance.system.tunnels", "--prefix", str(site.layout.prefix)),
+        ready=StatusFresh(site.layout.run_of("tunnels") / "status.json"),
+        after=("engine",),
+        stop_within_s=15,
+    )
+
+
+def _echo(site: Site) -> Process:
+    settings = site.layout.current / "root" / vpn.FOLDER / "echo.json"
+    folder = site.layout.run_of("echo")
+    return Process(
+        name="echo",
+        purpose="answers the probes of branch routers",
+        account=accounts.VPN,
+        groups=(accounts.VPN_GROUP,),
+        module="failover_router.echo",
+        command=site.module("failover_router.echo", str(settings), str(folder)),
+        ready=StatusFresh(folder / "status.json"),
+        after=("engine",),
+        credentials=(credentials.BRANCH_PROBES,),
     )

@@ -10,6 +10,7 @@ import json
 import os
 import socket
 import ssl
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -67,6 +68,24 @@ class RelayListens:
         except OSError as error:
             return f"the mail relay does not listen ({error.strerror})"
         return ""
+
+
+@dataclass(frozen=True, slots=True)
+class StatusFresh:
+    """The process writes a status file every second, and says in it that all is well."""
+
+    path: Path
+    within_s: float = 10.0
+
+    def problem(self) -> str:
+        try:
+            age = time.time() - self.path.stat().st_mtime
+            status = json.loads(self.path.read_bytes())
+        except (OSError, ValueError):
+            return "it has not told its status yet"
+        if age > self.within_s:
+            return f"it has told nothing for {age:.0f} s"
+        return "" if status.get("running", True) else "not all of its programs run"
 
 
 class _UnixConnection(http.client.HTTPConnection):

@@ -38,6 +38,7 @@ log = logging.getLogger("tunnels")
 
 ACCOUNT = "centralino-vpn"
 LOOK_EVERY_S = 0.5
+TELL_EVERY_S = 2.0
 ROUTE_MTU = 1300
 """Packets to branches: small enough for a tunnel over PPPoE, a VPN or 4G below it."""
 
@@ -171,6 +172,7 @@ class Tunnels:
         os.chmod(path, 0o660)
         self.loop.watch(self._follower, self._hear)
         self.loop.every(LOOK_EVERY_S, self._look)
+        self.loop.every(TELL_EVERY_S, self._tell)
         notify.tell("READY=1")
         try:
             self.loop.run()
@@ -189,15 +191,14 @@ class Tunnels:
                 log.error("revision %s cannot be followed: %s", revision, error)
         for child in self._children:
             child.look(self.loop.clock())
-        running = all(child.running for child in self._children)
-        write_json(
-            self._folder / "status.json",
-            {
-                "branches": len(self._files.wanted.branches) if self._files else 0,
-                "running": running,
-                "active": {str(number): tunnel for number, tunnel in self._active.items()},
-            },
-        )
+
+    def _tell(self) -> None:
+        status = {
+            "branches": len(self._files.wanted.branches) if self._files else 0,
+            "running": all(child.running for child in self._children),
+            "active": {str(number): tunnel for number, tunnel in self._active.items()},
+        }
+        write_json(self._folder / "status.json", status)
 
     def _use(self, files: Files | None) -> None:
         old, self._files = self._files, files

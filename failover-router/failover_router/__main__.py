@@ -8,7 +8,7 @@ import signal
 import sys
 from pathlib import Path
 
-from failover_router.agent import Agent, Options
+from failover_router.agent import BranchRouter, Options
 from failover_router.router_profile import ProfileError, read
 
 
@@ -28,7 +28,7 @@ def main() -> None:
         profile = read(options.profile.read_bytes())
     except (OSError, ProfileError) as error:
         sys.exit(f"router: {error}")
-    agent = Agent(
+    router = BranchRouter(
         profile,
         Options(
             run=options.run,
@@ -41,11 +41,11 @@ def main() -> None:
     )
 
     def end(*_signal: object) -> None:
-        agent.loop.over = True
+        router.loop.over = True
 
     signal.signal(signal.SIGTERM, end)
     signal.signal(signal.SIGINT, end)
-    agent.run()
+    router.run()
 
 
 if __name__ == "__main__":

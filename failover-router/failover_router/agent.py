@@ -57,7 +57,7 @@ class Options:
     renegotiate_s: int = 3600
 
 
-class Agent:
+class BranchRouter:
     """One router."""
 
     def __init__(self, profile: RouterProfile, options: Options) -> None:

@@ -51,8 +51,9 @@ def sysctls(interfaces: Iterable[str]) -> Iterator[tuple[str, str]]:
         base = f"net/ipv4/conf/{name}"
         # IPv4 routes do not go away with the carrier; the kernel must be told to skip them.
         yield f"{base}/ignore_routes_with_linkdown", "1"
-        # Loose: answers come back over another line than the one the packet left by.
-        yield f"{base}/rp_filter", "2"
+        # Even the loose check (2) refuses what comes in while the default route has no
+        # carrier, on every line. The packet filter lets nothing in that nobody asked for.
+        yield f"{base}/rp_filter", "0"
         yield f"{base}/accept_redirects", "0"
         yield f"{base}/send_redirects", "0"
 

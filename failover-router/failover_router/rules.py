@@ -21,27 +21,27 @@ DATA_MARK = 0x100
 """Marks connections of ordinary data by the line that they left by (DATA_MARK + order)."""
 
 
-def edge(profile: RouterProfile, open_lines: Collection[str], borrowed: str) -> str:
-    """Filter and NAT. Ordinary data may leave by `open_lines` (interfaces); over `borrowed`
-    it keeps to the cap, "" for none."""
+def edge(profile: RouterProfile) -> str:
+    """Filter and NAT. Which lines take data stands in two sets, since a table that is
+    replaced is, for a moment, chains that drop everything and have no rules yet.
+    """
     lan, inner = profile.lan, profile.server.inner_address
     lines = [line.interface for line in profile.lines]
-    marks = "".join(
+    marks = "\n".join(
         f'    iifname "{lan.interface}" oifname "{line.interface}" '
-        f"ct mark set {DATA_MARK + order:#x}\n"
+        f"ct mark set {DATA_MARK + order:#x}"
         for order, line in enumerate(profile.lines)
     )
-    # The cap holds for both directions together; bytes, since nft knows no bits.
-    cap = (
-        f'    oifname "{borrowed}" limit rate over {_bytes(profile.borrow_kbits)} drop\n'
-        f'    iifname "{borrowed}" limit rate over {_bytes(profile.borrow_kbits)} drop\n'
-        if borrowed
-        else ""
-    )
-    to_lines = f"    iifname {_quoted([lan.interface])} oifname {_quoted(open_lines)} accept\n"
+    cap = _bytes(profile.borrow_kbits)
     return f"""table inet router {{}}
 delete table inet router
 table inet router {{
+  # Interfaces of lines that data may leave by.
+  set open {{ type ifname; }}
+
+  # Those among them that are for voice: data keeps to the cap, each direction to its own.
+  set borrowed {{ type ifname; }}
+
   chain input {{
     type filter hook input priority filter; policy drop;
     ct state established,related accept
@@ -53,26 +53,44 @@ table inet router {{
     iifname "{lan.interface}" tcp dport {{ 53, {METRICS_PORT} }} accept
     iifname {_quoted(TUNNELS)} tcp dport {METRICS_PORT} accept
   }}
+
   chain forward {{
     type filter hook forward priority filter; policy drop;
     iifname "{lan.interface}" oifname {_quoted(TUNNELS)} accept
     iifname {_quoted(TUNNELS)} oifname "{lan.interface}" accept
-{cap}    ct state established,related accept
+    oifname @borrowed limit rate over {cap} drop
+    iifname @borrowed limit rate over {cap} drop
+    ct state established,related accept
     ip daddr {inner} drop
-{to_lines if open_lines else ""}  }}
+    iifname "{lan.interface}" oifname @open accept
+  }}
+
   chain clamp {{
     type filter hook forward priority mangle; policy accept;
     tcp flags syn tcp option maxseg size set rt mtu
   }}
+
   chain mark_data {{
     type filter hook postrouting priority mangle; policy accept;
-{marks}  }}
+{marks}
+  }}
+
   chain translate {{
     type nat hook postrouting priority srcnat; policy accept;
     iifname "{lan.interface}" oifname {_quoted(lines)} masquerade
   }}
 }}
 """
+
+
+def data_lines(open_lines: Collection[str], borrowed: str) -> str:
+    """Let data leave by these interfaces, over `borrowed` ("" for none) under the cap."""
+    text = "flush set inet router open\nflush set inet router borrowed\n"
+    if open_lines:
+        text += f"add element inet router open {_quoted(open_lines)}\n"
+    if borrowed:
+        text += f"add element inet router borrowed {_quoted([borrowed])}\n"
+    return text
 
 
 def voice(profile: RouterProfile) -> str:

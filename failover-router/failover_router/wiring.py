@@ -47,7 +47,7 @@ class Wiring:
         kernel.ip(routes.own_addresses(profile))
         kernel.ip(routes.tunnel_addresses(profile, mtu))
         kernel.nft(rules.voice(profile))
-        self._filter()
+        kernel.nft(rules.edge(profile))
         self._lead_inside(0)
 
     def way_changed(self, name: str, way: Way | None) -> None:
@@ -115,4 +115,4 @@ class Wiring:
         chosen = next((line for line in profile.lines if line.name == self.data), None)
         open_lines = [chosen.interface] if chosen else []
         borrowed = chosen.interface if chosen and chosen.carries == "voice" else ""
-        kernel.nft(rules.edge(profile, open_lines, borrowed))
+        kernel.nft(rules.data_lines(open_lines, borrowed))

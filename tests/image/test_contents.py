@@ -24,6 +24,8 @@ EXPOSURE = {
     "centralino-portal": 1.5,
     "centralino-provisioning": 1.5,
     "centralino-web": 1.8,
+    "centralino-tunnels": 4.0,
+    "centralino-echo": 1.5,
     "centralino-watch": 2.0,
     "centralino-first-boot": 5.5,
     "centralino-slot": 5.0,
