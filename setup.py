@@ -81,6 +81,7 @@ setup(
         "portal",
         "portal.accounts",
         "portal.alarms",
+        "portal.captures",
         "portal.certificates",
         "portal.audit",
         "portal.changes",

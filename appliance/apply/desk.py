@@ -5,11 +5,14 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 
+from appliance import credentials
 from appliance.apply.engine import Engine
 from appliance.asterisk.runtime import Runtime
+from appliance.state.fields import Secret
 from appliance.system.acme import AcmeClient
 from appliance.system.alarm_mail import AlarmMailer
 from appliance.system.alarms import AlarmBook
+from appliance.system.captures import Captures
 from appliance.system.logs import Logs, logs_of
 from appliance.system.overseer import Overseer, overseer_of
 from appliance.system.processes import Site
@@ -33,9 +36,12 @@ class MachineDesk:
     certificates: ServerCertificates
     renewal: Renewal
     logs: Logs
+    captures: Captures
+    manager: tuple[int, Secret]
 
     def start(self) -> None:
         """Begin what is done in the background."""
+        self.captures.recover()
         self.sentinel.start()
         self.renewal.start()
 
@@ -49,15 +55,36 @@ def desk_of(engine: Engine, site: Site) -> MachineDesk:
     layout, runtime = engine.machine.layout, site.runtime
     book, overseer = book_of(layout), overseer_of(site)
     mailer = AlarmMailer(book, _mail_command(runtime, site), engine.machine.host_name)
-    sentinel = Sentinel(layout, engine.console, book, overseer, mailer, engine.running_state)
+    captures = _captures(engine, site)
+    sentinel = Sentinel(
+        layout, engine.console, book, overseer, mailer, engine.running_state, captures.tidy
+    )
     authority = VpnAuthority(layout.vpn, time.time)
     certificates = _certificates(engine, site)
     renewal = Renewal(
         certificates, AcmeClient(layout), book, lambda: engine.running_state()["certificates"]
     )
     return MachineDesk(
-        site, book, overseer, sentinel, authority, certificates, renewal, logs_of(site)
+        site,
+        book,
+        overseer,
+        sentinel,
+        authority,
+        certificates,
+        renewal,
+        logs_of(site),
+        captures,
+        (site.facts.ami_port, engine.machine.secrets[credentials.AMI_LIVE]),
     )
+
+
+def _captures(engine: Engine, site: Site) -> Captures:
+    def ports() -> tuple[int, int]:
+        core = engine.running_state()["asterisk_core"]
+        return core.sip_port, core.sip_tls_port
+
+    account = site.runtime.account("asterisk")
+    return Captures(engine.machine.layout, engine.console, account, ports)
 
 
 def _certificates(engine: Engine, site: Site) -> ServerCertificates:

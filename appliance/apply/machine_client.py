@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -84,3 +84,39 @@ class MachineCalls:
         """`lines` and a `cursor`; the fields of a question are those of
         `appliance.system.logs.Question`."""
         return self._ask("logs", question=question)
+
+    # ── captures ──────────────────────────────────────────────────────────────────
+
+    def live_calls(self) -> list[dict[str, Any]]:
+        return self._ask("live_calls")
+
+    def captures(self) -> list[dict[str, Any]]:
+        return self._ask("captures")
+
+    def capture_call(self, call: str, by: str, **options: Any) -> str:
+        """Begin to capture a call that is up; `options`: audio, seconds, megabytes, days.
+        Returns the capture's id, as do the next two."""
+        return self._ask("capture_call", call=call, by=by, **options)
+
+    def capture_extension(self, number: str, by: str, **options: Any) -> str:
+        return self._ask("capture_extension", number=number, by=by, **options)
+
+    def capture_trunk(self, trunk: str, by: str, **options: Any) -> str:
+        return self._ask("capture_trunk", trunk=trunk, by=by, **options)
+
+    def stop_capture(self, id: str) -> None:
+        self._ask("stop_capture", id=id)
+
+    def delete_capture(self, id: str) -> None:
+        self._ask("delete_capture", id=id)
+
+    def capture_pieces(self, id: str, part: str) -> Iterator[bytes]:
+        """A capture's file, piece by piece."""
+        offset = 0
+        while True:
+            answer = self._ask("capture_piece", id=id, part=part, offset=offset)
+            content = base64.b64decode(answer["content"])
+            yield content
+            offset += len(content)
+            if not content or offset >= answer["size"]:
+                return

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Annotated, Any
 
+from appliance.apply.capture_verbs import CaptureVerbs
 from appliance.apply.certificate_verbs import CertificateVerbs
 from appliance.apply.service_verbs import ServiceVerbs
 from appliance.apply.taken import take
@@ -15,7 +16,7 @@ from appliance.system.alarms import Alarm, Name
 Subject = Annotated[str, Printable(200, shortest=0)]
 
 
-class MachineVerbs(CertificateVerbs, ServiceVerbs):
+class MachineVerbs(CaptureVerbs, CertificateVerbs, ServiceVerbs):
     """Each public method is one verb."""
 
     def alarms(self, _request: Mapping[str, Any]) -> dict[str, Any]:

@@ -63,6 +63,7 @@ class Sentinel:
     overseer: Overseer
     mailer: AlarmMailer
     state: Callable[[], SystemState]
+    tidy: Callable[[], None] = lambda: None
     _clock: watchers.Clock = field(default_factory=watchers.Clock)
     _processes: watchers.Processes = field(default_factory=watchers.Processes)
     _counter: RestartCounter = field(default_factory=RestartCounter)
@@ -93,6 +94,7 @@ class Sentinel:
             self._ask("backups", lambda: self._look_at_backups(wishes))
             self._ask("trunks", lambda: trunk_health.down(self.console, wishes.trunks))
             self._tried("mailer", lambda: self.mailer.look(wishes.alarms, wishes.sender))
+        self._tried("tidying", self.tidy)
         self._tried("figures", self._write_figures)
 
     def _look_at_clock(self) -> Iterable[Raised]:

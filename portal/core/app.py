@@ -65,6 +65,7 @@ VIEWS = (
     "updates",
     "certificates",
     "services",
+    "captures",
     "phone_board",
     "voicemail_boxes",
     "music_on_hold",

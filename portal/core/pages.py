@@ -76,6 +76,7 @@ SECTIONS = (
             Entry("alarms.index", _l("Alarms"), "bell", "alarms.view"),
             Entry("updates.index", _l("Updates"), "versions", "updates.view"),
             Entry("services.index", _l("Services"), "activity", "services.view"),
+            Entry("captures.index", _l("Captures"), "wave-sine", "captures.view"),
             Entry("certificates.index", _l("Certificates"), "certificate", "certificates.view"),
         ),
     ),

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import ssl
+import struct
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,34 @@ def _alarm(name: str, level: str, subject: str, age_s: int, **texts: str) -> dic
     }
 
 
+def pretended_call() -> bytes:
+    """A call as Asterisk's logger would have written it: a few messages between two
+    telephones and the machine."""
+    anna, machine, bruno = b"\x0a\x01\x00\x15", b"\x0a\x01\x00\x01", b"\x0a\x01\x00\x2a"
+    story = (
+        (anna, machine, "INVITE sip:215@pbx.example.com SIP/2.0"),
+        (machine, anna, "SIP/2.0 100 Trying"),
+        (machine, bruno, "INVITE sip:215-1@10.1.0.42:5060 SIP/2.0"),
+        (bruno, machine, "SIP/2.0 180 Ringing"),
+        (machine, anna, "SIP/2.0 180 Ringing"),
+        (bruno, machine, "SIP/2.0 200 OK"),
+        (machine, bruno, "ACK sip:215-1@10.1.0.42:5060 SIP/2.0"),
+        (machine, anna, "SIP/2.0 200 OK"),
+        (anna, machine, "ACK sip:215@pbx.example.com SIP/2.0"),
+        (anna, machine, "BYE sip:215@pbx.example.com SIP/2.0"),
+        (machine, anna, "SIP/2.0 200 OK"),
+    )
+    parts = [struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 65535, 101)]
+    for number, (sender, receiver, line) in enumerate(story):
+        text = f"{line}\r\nCall-ID: pretended\r\nCSeq: 1 INVITE\r\n\r\n".encode()
+        udp = struct.pack(">HHHH", 5060, 5060, 8 + len(text), 0) + text
+        head = struct.pack(">BBHHHBBH", 0x45, 0, 20 + len(udp), 0, 0, 64, 17, 0)
+        packet = head + sender + receiver + udp
+        size = len(packet)
+        parts.append(struct.pack("<IIII", 1795852800, number * 45_000, size, size) + packet)
+    return b"".join(parts)
+
+
 class PretendMachine:
     """The verbs of `appliance.apply.machine_client` with invented answers."""
 
@@ -37,6 +66,7 @@ class PretendMachine:
         self._machine_lock = threading.RLock()
         self._alarms: list[dict[str, Any]] = []
         self._request = ""
+        self._captures: list[dict[str, Any]] = []
         self._started: dict[str, int] = {}
         self._sources = {"web": "own", "server": "own"}
 
@@ -174,5 +204,54 @@ class PretendMachine:
             if wanted in ("", process) and text in line.casefold()
         ]
         return {"lines": [] if question.get("after") else lines[::-1], "cursor": str(now)}
+
+    # ── captures ──────────────────────────────────────────────────────────────────
+
+    def live_calls(self) -> list[dict[str, Any]]:
+        return [
+            {
+                "id": "1795852800.7",
+                "caller": "201",
+                "called": "215",
+                "seconds": 74,
+                "parties": ["201-1", "215-1"],
+            }
+        ]
+
+    def captures(self) -> list[dict[str, Any]]:
+        return [dict(each) for each in self._captures]
+
+    def capture_call(self, call: str, by: str, **options: Any) -> str:
+        return self._captured("201 → 215", by, options)
+
+    def capture_extension(self, number: str, by: str, **options: Any) -> str:
+        if not number.isdigit():
+            fault = Fault("number", "must be a number of 2 to 8 digits")
+            raise EngineError("faults", str(fault), (fault,))
+        return self._captured(number, by, options)
+
+    def capture_trunk(self, trunk: str, by: str, **options: Any) -> str:
+        return self._captured(trunk, by, options)
+
+    def _captured(self, about: str, by: str, options: dict[str, Any]) -> str:
+        id = f"{len(self._captures) + 1:016x}"
+        capture = {"id": id, "about": about, "by": by, "audio": options["audio"], "why": ""}
+        capture |= {"began": int(time.time()), "days": options["days"], "state": "running"}
+        capture |= {"ended": 0, "signalling_bytes": 0, "packets_bytes": 0}
+        self._captures.insert(0, capture)
+        return id
+
+    def stop_capture(self, id: str) -> None:
+        for each in self._captures:
+            if each["id"] == id:
+                size = len(pretended_call())
+                each.update(state="done", why="hand", ended=int(time.time()))
+                each.update(signalling_bytes=size, packets_bytes=9 * size if each["audio"] else 0)
+
+    def delete_capture(self, id: str) -> None:
+        self._captures = [each for each in self._captures if each["id"] != id]
+
+    def capture_pieces(self, id: str, part: str) -> Iterator[bytes]:
+        yield pretended_call()
 
     _start: Callable[[str, Callable[[Callable[[str], None]], Any]], str]
