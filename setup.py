@@ -112,6 +112,7 @@ setup(
         "portal.services",
         "portal.setup",
         "portal.sites",
+        "portal.support",
         "portal.system",
         "portal.time_windows",
         "portal.trunks",

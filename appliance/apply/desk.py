@@ -19,6 +19,7 @@ from appliance.system.processes import Site
 from appliance.system.renewal import Renewal
 from appliance.system.sentinel import Sentinel, book_of
 from appliance.system.server_certificates import Door, ServerCertificates
+from appliance.system.support import SupportFile
 from appliance.system.vpn_authority import VpnAuthority
 
 EVERY_ADDRESS = "0.0.0.0"  # noqa: S104 - compared, not bound
@@ -38,6 +39,7 @@ class MachineDesk:
     logs: Logs
     captures: Captures
     manager: tuple[int, Secret]
+    support: SupportFile
 
     def start(self) -> None:
         """Begin what is done in the background."""
@@ -55,7 +57,7 @@ def desk_of(engine: Engine, site: Site) -> MachineDesk:
     layout, runtime = engine.machine.layout, site.runtime
     book, overseer = book_of(layout), overseer_of(site)
     mailer = AlarmMailer(book, _mail_command(runtime, site), engine.machine.host_name)
-    captures = _captures(engine, site)
+    captures, logs = _captures(engine, site), logs_of(site)
     sentinel = Sentinel(
         layout, engine.console, book, overseer, mailer, engine.running_state, captures.tidy
     )
@@ -72,9 +74,10 @@ def desk_of(engine: Engine, site: Site) -> MachineDesk:
         authority,
         certificates,
         renewal,
-        logs_of(site),
+        logs,
         captures,
         (site.facts.ami_port, engine.machine.secrets[credentials.AMI_LIVE]),
+        SupportFile(engine, overseer, book, logs),
     )
 
 

@@ -112,9 +112,22 @@ class MachineCalls:
 
     def capture_pieces(self, id: str, part: str) -> Iterator[bytes]:
         """A capture's file, piece by piece."""
+        return self._pieces("capture_piece", id=id, part=part)
+
+    # ── support file ──────────────────────────────────────────────────────────────
+
+    def write_support_file(self, *, logs: bool = False, numbers: bool = False) -> str:
+        """Begin to write it; returns the job's id."""
+        return self._ask("write_support_file", logs=logs, numbers=numbers)["id"]
+
+    def support_pieces(self) -> Iterator[bytes]:
+        """The support file that was written last, piece by piece."""
+        return self._pieces("support_piece")
+
+    def _pieces(self, verb: str, **values: Any) -> Iterator[bytes]:
         offset = 0
         while True:
-            answer = self._ask("capture_piece", id=id, part=part, offset=offset)
+            answer = self._ask(verb, offset=offset, **values)
             content = base64.b64decode(answer["content"])
             yield content
             offset += len(content)

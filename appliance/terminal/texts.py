@@ -61,6 +61,10 @@ ITALIAN: Mapping[str, str] = MappingProxyType(
         "Done.": "Fatto.",
         "This did not work: %(why)s": "Operazione non riuscita: %(why)s",
         "Press Enter.": "Premere Invio.",
+        "Logs hold telephone numbers. Put them into the file? [y/N]": (
+            "I registri contengono numeri di telefono. Includerli nel file? [s/N]"
+        ),
+        "The support file: %(path)s": "Il file per l'assistenza: %(path)s",
         "Version %(version)s is on trial.": "La versione %(version)s è in prova.",
         "Version %(version)s did not work: the former one is back.": (
             "La versione %(version)s non ha funzionato: è tornata quella precedente."

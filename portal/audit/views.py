@@ -61,6 +61,8 @@ ACTIONS = {
     "capture.start": _l("Capture begun"),
     "capture.download": _l("Capture downloaded"),
     "capture.delete": _l("Capture deleted"),
+    "support.write": _l("Support file written"),
+    "support.download": _l("Support file downloaded"),
     "alarm.mail": _l("Mails about alarms changed"),
     "certificate.renew": _l("Certificate renewed"),
     "certificate.upload": _l("Certificate brought"),

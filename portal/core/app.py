@@ -66,6 +66,7 @@ VIEWS = (
     "certificates",
     "services",
     "captures",
+    "support",
     "phone_board",
     "voicemail_boxes",
     "music_on_hold",

@@ -78,6 +78,7 @@ SECTIONS = (
             Entry("services.index", _l("Services"), "activity", "services.view"),
             Entry("captures.index", _l("Captures"), "wave-sine", "captures.view"),
             Entry("certificates.index", _l("Certificates"), "certificate", "certificates.view"),
+            Entry("support.index", _l("Support file"), "lifebuoy", "support.edit"),
         ),
     ),
 )

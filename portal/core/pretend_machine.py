@@ -66,6 +66,7 @@ class PretendMachine:
         self._machine_lock = threading.RLock()
         self._alarms: list[dict[str, Any]] = []
         self._request = ""
+        self._support = b""
         self._captures: list[dict[str, Any]] = []
         self._started: dict[str, int] = {}
         self._sources = {"web": "own", "server": "own"}
@@ -253,5 +254,21 @@ class PretendMachine:
 
     def capture_pieces(self, id: str, part: str) -> Iterator[bytes]:
         yield pretended_call()
+
+    # ── support file ──────────────────────────────────────────────────────────────
+
+    def write_support_file(self, *, logs: bool = False, numbers: bool = False) -> str:
+        def work(step: Callable[[str], None]) -> int:
+            for name in ("machine", "processes", "configuration", "telephony", "packing"):
+                step(name)
+            self._support = b"pretended"
+            return 81920
+
+        return self._start("write_support_file", work)
+
+    def support_pieces(self) -> Iterator[bytes]:
+        if not self._support:
+            raise EngineError("lookuperror", "no support file was written yet")
+        yield self._support
 
     _start: Callable[[str, Callable[[Callable[[str], None]], Any]], str]
