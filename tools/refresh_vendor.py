@@ -86,7 +86,9 @@ def icons_in_use() -> list[str]:
     """Names of all icons that templates and screens ask for."""
     found: set[str] = set()
     for path in (ROOT / "portal").rglob("*.html"):
-        found |= set(re.findall(r"""icon\(["']([a-z0-9-]+)["']""", path.read_text()))
+        text = path.read_text()
+        found |= set(re.findall(r"""icon\(["']([a-z0-9-]+)["']""", text))
+        found |= set(re.findall(r"""notice\([^)]*?, "([a-z0-9-]+)"\)""", text))
     for path in (ROOT / "portal").rglob("*.py"):
         text = path.read_text()
         found |= set(re.findall(r"""\bicon ?= ?["']([a-z0-9-]+)["']""", text))

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Annotated, Literal, Protocol
 
 from appliance.state.fields import Between, Printable
+from appliance.system.overseer import known
 from appliance.system.processes import Site, table
 from appliance.system.watch import unit_of
 
@@ -171,7 +172,7 @@ class LogFiles:
         names = sorted(path.stem for path in self._folder.glob("*.log"))
         wanted = [name for name in names if question.process in ("", name)]
         if question.process and not wanted:
-            raise LookupError("there is no such process")
+            known(self.site, question.process)  # it may have said nothing yet
         after = int(question.after) if question.after.isdigit() else 0
         lines = sorted(
             (line for name in wanted for line in self._lines(name) if line.at > after),

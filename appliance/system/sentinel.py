@@ -26,6 +26,7 @@ from appliance.system.overseer import WITHIN_S, Overseer, ProcessFacts, RestartC
 log = logging.getLogger("engine.sentinel")
 
 EVERY_S = 10.0
+FIRST_AFTER_S = 2.0
 
 T = TypeVar("T")
 
@@ -77,8 +78,10 @@ class Sentinel:
         self._stop.set()
 
     def _run(self) -> None:
-        while not self._stop.wait(EVERY_S):
+        pause_s = FIRST_AFTER_S
+        while not self._stop.wait(pause_s):
             self.look()
+            pause_s = EVERY_S
 
     def look(self) -> None:
         """Ask every source once. One that cannot be asked does not keep the others from it."""

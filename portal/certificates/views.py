@@ -60,7 +60,7 @@ def _page(*, faults: tuple[str, ...] = (), status: int = 200) -> Any:
         authority=next((each for each in shown if each["name"] == "authority"), None),
         presented=[each for each in shown if each["name"] in SERVERS],
         host_name=held["host_name"],
-        waiting=held["request"],
+        pending_request=held["request"],
         renewal={**held["renewal"], "at": _moment(held["renewal"]["at"])},
         wishes=draft.settings("certificates")[0],
         servers=SERVERS,

@@ -105,7 +105,9 @@ def test_the_support_file_tells_much_and_holds_no_secret(checkout, client):
 
 
 def test_figures_for_prometheus_are_written(checkout, client):
-    (path,) = Path(checkout.place.layout.metrics).glob("*.prom")
+    folder = Path(checkout.place.layout.metrics)
+    until(15, lambda: list(folder.glob("*.prom")), "no figures are written")
+    (path,) = folder.glob("*.prom")
     text = path.read_text()
     assert '_process_ready{process="asterisk"} 1' in text
     assert '_certificate_expiry_seconds{certificate="web"}' in text

@@ -3,10 +3,11 @@
 import datetime
 import json
 import subprocess
-from types import SimpleNamespace
+from dataclasses import replace
 
 import pytest
 
+from appliance.state.machine import Layout
 from appliance.system import logs, overseer
 from appliance.system.logs import Journal, LogFiles, Question
 from appliance.system.processes import table
@@ -29,7 +30,7 @@ def files(tmp_path):
         with (tmp_path / "logs" / f"{name}.log").open("a") as file:
             file.write(text)
 
-    made = LogFiles(SimpleNamespace(layout=SimpleNamespace(prefix=tmp_path)))
+    made = LogFiles(replace(appliance_site(), layout=Layout(tmp_path), checkout=True))
     return made, write
 
 
