@@ -41,7 +41,8 @@ class Desk:
         kept = self.kept
         slots = kept.read("slots")
         other = slots.get(slot_disk.other_than(slot)) if slot else None
-        work = kept.read("work")
+        # In this order: the worker shows its work before it takes the request away.
+        waiting, work = kept.read("request"), kept.read("work")
         if work and not work.get("done") and not kept.at_work():
             # The power was cut, or the worker was ended.
             interrupted = {"text": "It was interrupted; it can be repeated.", "values": {}}
@@ -54,7 +55,7 @@ class Desk:
             "by_a_developer": release.by_a_developer(self.keys),
             "trial": kept.read("trial") or None,
             "work": work or None,
-            "waiting": kept.read("request") or None,
+            "waiting": waiting or None,
             "history": kept.history(),
             "address": kept.read("settings").get("address", ""),
             "snapshot": kept.read("snapshot") or None,

@@ -71,6 +71,9 @@ class Worker:
         self.work = {"verb": request.verb, "by": request.by, "begun": records.now()}
         self.work |= {"source": encode(request.source) if request.source else None}
         self.tell("beginning", 0)
+        if request.verb != "start":
+            # A start that waits for its hour outlives a restart; other work is asked anew.
+            self.kept.forget("request")
         doing: dict[str, Callable[[Request], Any]] = {
             "find": self.find,
             "check": self.check,
@@ -277,9 +280,6 @@ def main() -> None:
     keys, running = release.trusted_keys(), release.of_this_system()
     worker = Worker(layout, disk, keys, running, _restart, console.calls)
     with kept.working():
-        if request.verb != "start":
-            # A start that waits for its hour outlives a restart; other work is asked anew.
-            kept.forget("request")
         try:
             worker.run(request)
         finally:
