@@ -24,6 +24,10 @@ log = logging.getLogger("watch")
 EVERY_S = 5.0
 PATIENCE_S = 30.0
 ASTERISK_PATIENCE_S = 120.0
+FIRST_ANSWER_S = 300.0
+"""How long a process that was just started may take to answer for the first time: on a slow
+machine the portal's workers are still reading their program when its door is open already."""
+
 PYTHON = Path("/usr/lib/centralino/bin/python")
 
 
@@ -58,6 +62,7 @@ class Watch:
     restart: Callable[[str], None]
     clock: Callable[[], float] = time.monotonic
     _silent_since: dict[str, float] = field(default_factory=dict)
+    _has_answered: set[str] = field(default_factory=set)
 
     def look(self) -> None:
         """Ask every process once."""
@@ -68,14 +73,18 @@ class Watch:
 
     def _look_at(self, process: Process, unit: str, limit: float) -> None:
         # One that is starting, stopping or failed is systemd's business.
-        problem = process.ready.problem() if self.active(unit) else ""
+        active = self.active(unit)
+        problem = process.ready.problem() if active else ""
         if not problem:
             self._silent_since.pop(unit, None)
+            (self._has_answered.add if active else self._has_answered.discard)(unit)
             return
+        limit = limit if unit in self._has_answered else max(limit, FIRST_ANSWER_S)
         since = self._silent_since.setdefault(unit, self.clock())
         if self.clock() - since >= limit:
             log.error("%s has not answered for %.0f s and is restarted: %s", unit, limit, problem)
             del self._silent_since[unit]
+            self._has_answered.discard(unit)
             self.restart(unit)
 
 

@@ -37,6 +37,7 @@ def watching(*table, active=lambda _unit: True):
 def test_a_process_is_restarted_only_after_it_was_silent_for_its_patience():
     portal = Asked("portal")
     watcher, restarted, clock = watching(portal)
+    watcher.look()
     portal.said = "no answer"
     watcher.look()
     clock.now = watch.PATIENCE_S - 1
@@ -56,10 +57,27 @@ def test_an_answer_in_between_begins_the_count_anew():
     assert restarted == []
 
 
+def test_a_process_that_was_just_started_is_given_time_for_its_first_answer():
+    portal, up = Asked("portal"), [True]
+    watcher, restarted, clock = watching(portal, active=lambda _unit: up[0])
+    watcher.look()
+    up[0] = False
+    watcher.look()
+    up[0], portal.said = True, "no answer"
+    watcher.look()
+    clock.now = watch.FIRST_ANSWER_S - 1
+    watcher.look()
+    assert restarted == []
+    clock.now = watch.FIRST_ANSWER_S
+    watcher.look()
+    assert restarted == ["centralino-portal.service"]
+
+
 def test_asterisk_is_given_the_time_of_a_large_reload():
     asterisk = Asked("asterisk", hangs=False)
-    asterisk.said = "no answer"
     watcher, restarted, clock = watching(asterisk)
+    watcher.look()
+    asterisk.said = "no answer"
     watcher.look()
     clock.now = watch.ASTERISK_PATIENCE_S - 1
     watcher.look()
@@ -71,8 +89,9 @@ def test_asterisk_is_given_the_time_of_a_large_reload():
 
 def test_the_mail_relay_runs_by_the_unit_of_its_package():
     mail = Asked("mail")
-    mail.said = "does not listen"
     watcher, restarted, clock = watching(mail)
+    watcher.look()
+    mail.said = "does not listen"
     for clock.now in (0, watch.PATIENCE_S):
         watcher.look()
     assert restarted == ["nullmailer.service"]
