@@ -64,6 +64,20 @@ def test_telephones_find_the_provisioning_server(checkout, said):
     assert checkout.status()["provisioning"]["phase"] == "ready"
 
 
+def test_a_whole_system_may_be_sent_to_the_page_of_updates_alone(checkout, said):
+    """The web server lets it pass; the portal asks who it is before it reads a byte."""
+    authority = checkout.place.layout.certificates / "authority.crt"
+
+    def status(path):
+        with _connect(checkout, 8443, authority) as tls:
+            head = f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 500000000\r\n\r\n"
+            tls.sendall(head.encode())
+            return int(tls.recv(64).split()[1])
+
+    assert status("/updates/upload") == 401
+    assert status("/people/import") == 413
+
+
 def _statuses(checkout, count, path="/"):
     """The statuses of so many requests, one right after the other on one connection."""
     authority = checkout.place.layout.certificates / "authority.crt"
@@ -82,20 +96,6 @@ def test_a_flood_from_one_address_is_slowed_down(checkout, said):
     statuses = [status for status, _headers in _statuses(checkout, 400)]
     assert 429 in statuses
     assert statuses[0] != 429
-
-
-def test_a_whole_system_may_be_sent_to_the_page_of_updates_alone(checkout, said):
-    """The web server lets it pass; the portal asks who it is before it reads a byte."""
-    authority = checkout.place.layout.certificates / "authority.crt"
-
-    def status(path):
-        with _connect(checkout, 8443, authority) as tls:
-            head = f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 500000000\r\n\r\n"
-            tls.sendall(head.encode())
-            return int(tls.recv(64).split()[1])
-
-    assert status("/updates/upload") == 401
-    assert status("/people/import") == 413
 
 
 def test_headers_of_safety_stand_once_and_no_version_is_told(checkout, said):
