@@ -31,6 +31,7 @@ def settings_in(folder: Path, *, testing: bool = False) -> Settings:
         folder=folder,
         engine_socket=folder / "engine.sock",
         keys=derived(*secrets, Secret("")),
+        backups=folder / "backups-here",
         pretend=True,
         music=folder / "music",
         testing=testing,

@@ -21,6 +21,10 @@ LARGEST_UPDATE_MB = 1536
 """A whole system: a slot of the disk, its kernel and first file system have less."""
 
 
+LARGEST_BACKUP_MB = 20480
+"""A backup with years of voicemail; the portal looks for room before the first byte."""
+
+
 @dataclass(frozen=True, slots=True)
 class State:
     """Limits. Those per second hold for each address that requests come from.
@@ -48,6 +52,7 @@ def files(state: State, _references: References, machine: Machine) -> Iterator[F
     """Yield the configuration of nginx."""
     values = {"state": state, "machine": machine, "layout": machine.layout}
     values["largest_update_mb"] = LARGEST_UPDATE_MB
+    values["largest_backup_mb"] = LARGEST_BACKUP_MB
     content = render("nginx/nginx.conf.j2", escape.nginx_value, **values)
     yield File("etc/centralino/nginx.conf", content, (WEB,), group=WEB_GROUP)
 

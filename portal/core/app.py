@@ -50,6 +50,8 @@ SCREENS = (
     "numbering",
     "company",
     "mail",
+    "backup_settings",
+    "backup_targets",
 )
 """Folders with a `screen.SCREEN`: a list of the state, or settings. Their order is that of
 the menu."""
@@ -67,12 +69,14 @@ VIEWS = (
     "services",
     "captures",
     "support",
+    "backups",
     "phone_board",
     "voicemail_boxes",
     "music_on_hold",
     "mail",
     "dialling",
     "setup",
+    "restoring",
     "wizard",
     "me",
     "health",

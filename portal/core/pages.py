@@ -74,6 +74,7 @@ SECTIONS = (
         (
             Entry("system.index", _l("System"), "server-cog", "system.view"),
             Entry("alarms.index", _l("Alarms"), "bell", "alarms.view"),
+            Entry("backups.index", _l("Backups"), "device-floppy", "backups.view"),
             Entry("updates.index", _l("Updates"), "versions", "updates.view"),
             Entry("services.index", _l("Services"), "activity", "services.view"),
             Entry("captures.index", _l("Captures"), "wave-sine", "captures.view"),

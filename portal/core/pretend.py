@@ -24,13 +24,14 @@ from appliance.state.faults import Fault, StateError
 from appliance.state.machine import Machine
 from appliance.state.system_state import SystemState, encode_system
 from appliance.state.tokens import new_secret
+from portal.core.pretend_backups import PretendBackups
 from portal.core.pretend_machine import PretendMachine
 from portal.core.pretend_updates import PretendUpdates
 
 STEPS = ("rendering", "proving", "switching", "reloading", "verifying")
 
 
-class PretendEngine(PretendMachine, PretendUpdates):
+class PretendEngine(PretendBackups, PretendMachine, PretendUpdates):
     """The verbs of the engine's client. `pace_s` is how long each step seems to take."""
 
     def __init__(self, path: Path, pace_s: float = 0.4) -> None:

@@ -25,6 +25,7 @@ class Settings:
     `proxies` is the number of trusted reverse proxies in front (nginx: 1).
     `testing` makes password hashing cheap and nothing else.
     `music` is where uploaded hold music lies.
+    `backups` is the folder of backups on this machine, for handing them over.
     `provisioning_socket` and `provisioning_key` reach the server that phones ask.
     """
 
@@ -36,6 +37,7 @@ class Settings:
     proxies: int = 0
     testing: bool = False
     music: Path = Path("music")
+    backups: Path = Path("backups")
     provisioning_socket: Path = Path("provisioning.sock")
     provisioning_key: Secret = Secret("")  # noqa: RUF009 - immutable
 
@@ -68,6 +70,7 @@ class Settings:
                 credentials.read(credentials.LIVE_TOKEN),
             ),
             music=layout.music,
+            backups=layout.backups,
             provisioning_socket=layout.socket_of("provisioning"),
             provisioning_key=credentials.read(credentials.PROVISIONING_KEY),
             database=os.environ.get("CENTRALINO_DATABASE_URL", ""),

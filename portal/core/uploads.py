@@ -29,11 +29,20 @@ LEFT_FREE = 256 * 1024 * 1024
 _PART = ".part"
 
 
-def takes_upload(folder: str, most: int) -> Callable[[View], View]:
-    """The view takes a file of at most `most` bytes into `folder` of the portal's own."""
+def _everybody() -> bool:
+    return True
+
+
+def takes_upload(
+    folder: str, most: int, allowed: Callable[[], bool] = _everybody
+) -> Callable[[View], View]:
+    """The view takes a file of at most `most` bytes into `folder` of the portal's own.
+
+    `allowed` decides before the file is read, beside the view's permission.
+    """
 
     def mark(view: View) -> View:
-        view.upload = (folder, most)  # type: ignore[attr-defined]
+        view.upload = (folder, most, allowed)  # type: ignore[attr-defined]
         return view
 
     return mark
@@ -70,7 +79,9 @@ def prepare() -> None:
     wanted = getattr(current_app.view_functions.get(request.endpoint or ""), "upload", None)
     if wanted is None or request.method != "POST":
         return
-    name, most = wanted
+    name, most, allowed = wanted
+    if not allowed():
+        abort(404)
     folder = folder_of(name)
     coming = request.content_length or 0
     if shutil.disk_usage(folder).free < coming + LEFT_FREE:

@@ -37,8 +37,10 @@ from appliance.system.backup.targets import Patience, Remote
 BackupName = Annotated[
     str, Pattern(r"[A-Za-z0-9_+-][A-Za-z0-9_.+-]{0,200}\.backup", "the name of a backup")
 ]
-UploadId = Annotated[str, Pattern(r"[0-9a-f]{32}", "the number of an upload")]
 OptionalTarget = Annotated[str, Pattern(r"[a-z0-9_-]{0,63}", "the id of a target")]
+
+UPLOADS = "backups"
+"""The portal's folder for backups that were sent to it."""
 
 UNIT = "centralino-backup@now.service"
 TOLD_FIRST_S = 4.0
@@ -54,8 +56,7 @@ class Source:
     a target."""
 
     kind: Literal["here", "upload", "target"]
-    name: BackupName = "x.backup"
-    upload: UploadId = "0" * 32
+    name: BackupName
     target: OptionalTarget = ""
 
 
@@ -181,7 +182,7 @@ class BackupDesk:
         return into
 
     def _upload(self, source: Source) -> Path:
-        file = self._layout.state_of("portal") / "uploads" / source.upload
+        file = self._layout.state_of("portal") / UPLOADS / source.name
         # The portal's account writes there: it must not lead root to another file.
         if file.is_symlink() or not file.is_file():
             raise BadBackup("the file that was sent is not there any more; send it again")

@@ -118,6 +118,9 @@ _NOT_OF_STATE = (
     "backup/restored.json",
 )
 
+_NOT_OF_PROCESSES = ("setup-code", "recovery-code", "updates/*", "backups/*", "*.part")
+"""One-time codes, and what was sent to the portal."""
+
 SYSTEM_FILES = (
     "hostname",
     "hosts",
@@ -136,7 +139,11 @@ def parts(layout: Layout) -> tuple[Part, ...]:
     """The parts of a machine. What a neighbour adds below these folders is in the backup
     unless it says here that it does not belong there."""
     processes = tuple(
-        Part(name, layout.state_of(name), skip=("setup-code", "uploads/*", *_SIDE))
+        Part(
+            name,
+            layout.state_of(name),
+            skip=(*_NOT_OF_PROCESSES, *_SIDE),
+        )
         for name in PROCESSES
     )
     return (

@@ -1,0 +1,1 @@
+"""When backups are made, and how many are kept."""

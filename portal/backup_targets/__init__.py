@@ -1,0 +1,1 @@
+"""Places that get copies of backups."""
