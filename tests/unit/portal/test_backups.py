@@ -115,9 +115,9 @@ def test_a_backup_is_handed_over_as_a_file(ready, engine, app):
     folder = app.extensions["settings"].backups
     folder.mkdir(parents=True, exist_ok=True)
     (folder / name).write_bytes(b"encrypted")
-    answer = ready.get(f"/backups/file/{name}")
-    assert answer.data == b"encrypted"
-    assert name in answer.headers["Content-Disposition"]
+    with ready.get(f"/backups/file/{name}") as answer:
+        assert answer.data == b"encrypted"
+        assert name in answer.headers["Content-Disposition"]
 
 
 def test_a_file_that_is_no_known_backup_is_not_handed_over(ready, app):
