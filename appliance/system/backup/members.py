@@ -107,6 +107,8 @@ _SIDE = ("*.unfinished", "*.unfinished/*", "*-wal", "*-shm", "*-journal")
 _NOT_OF_STATE = (
     "candidate/*",
     "revisions/*/root/*",
+    # A part of its own: it belongs to the portal.
+    "music/*",
     "trial.json",
     "*.lock",
     # Of this one machine: when it first started, what is wrong with it, its own backups.
@@ -150,6 +152,7 @@ def parts(layout: Layout) -> tuple[Part, ...]:
         Part("state", layout.state, "engine", skip=(*_NOT_OF_STATE, *_SIDE)),
         *processes,
         Part("asterisk", layout.asterisk_lib, only=("astdb.sqlite3", "moh/*"), skip=_SIDE),
+        Part("music", layout.music, skip=_SIDE),
         Part("voicemail", layout.asterisk_spool / "voicemail", skip=("*/tmp/*", *_SIDE)),
         Part(IDENTITY, layout.prefix / "etc", "engine", only=SYSTEM_FILES),
     )
