@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from flask import Blueprint, abort, redirect, render_template, request, url_for
 
 from appliance.services import registry
+from appliance.services.numbering import State as Numbering
 from appliance.services.organisation import Site
 from appliance.services.organisation import State as Organisation
 from portal.core import csv_files, draft
@@ -19,6 +20,7 @@ from portal.core.i18n import _, _l
 from portal.core.permissions import requires
 from portal.core.screens import screens
 from portal.core.shapes import Place
+from portal.wizard import outside
 
 PAGES = Blueprint("wizard", __name__, url_prefix="/wizard")
 
@@ -36,7 +38,7 @@ class Step(NamedTuple):
 
 
 class CompanyForm(StateForm):
-    parts = {"": Organisation, "site": Site}  # noqa: RUF012
+    parts = {"": Organisation, "site": Site, "numbering": Numbering}  # noqa: RUF012
 
     name = Text(_l("Name of the company"))
     country = Choice(_l("Country"), COUNTRIES)
@@ -44,6 +46,14 @@ class CompanyForm(StateForm):
     time_zone = Text(_l("Time zone"), hint=_l("For example Europe/Rome."))
     address = Text(
         _l("Address of the main site"), part="site", hint=_l("Told to the emergency services.")
+    )
+    area_code = Text(
+        _l("Area code"), part="numbering", hint=_l("For example 0522: calls there are local ones.")
+    )
+    outside_prefix = Text(
+        _l("Digit for an outside line"),
+        part="numbering",
+        hint=_l("Empty, as is usual today: outside numbers are dialled as they are."),
     )
 
 
@@ -75,12 +85,17 @@ def company() -> Any:
     settings, _version = draft.settings("organisation")
     row = draft.find(MAIN_SITE)
     site = draft.instance(row) if row else Site("main", _("Main office"))
-    form = CompanyForm({"": settings, "site": site})
+    numbering, _version = draft.settings("numbering")
+    form = CompanyForm({"": settings, "site": site, "numbering": numbering})
     if form.validate_on_submit() and _named(form):
         zone = form.objects[""].time_zone
         main = dataclasses.replace(form.objects["site"], time_zone=zone)
         with transaction():
-            edits = [Edit(Place("organisation"), form.objects[""]), Edit(MAIN_SITE, main)]
+            edits = [
+                Edit(Place("organisation"), form.objects[""]),
+                Edit(MAIN_SITE, main),
+                Edit(Place("numbering"), form.objects["numbering"]),
+            ]
             draft.commit(edits, "draft.wizard", form.objects[""].name)
         return _next("company")
     return _page("company", "wizard/form.html", form=form)
@@ -142,9 +157,36 @@ def _everything() -> Any:
     return Search()
 
 
+def line() -> Any:
+    """One line to the outside; left for later when nothing is typed."""
+    form = outside.line_form()
+    if form.is_submitted() and form.empty and not form.before:
+        return _next("line")
+    if form.validate_on_submit():
+        outside.keep_line(form)
+        return _next("line")
+    return _page("line", "wizard/line.html", form=form)
+
+
+def numbers() -> Any:
+    """The line's numbers and where their calls go; without a line there are none."""
+    held = outside.first_line()
+    if held is None:
+        return _next("numbers")
+    form = outside.numbers_form(held)
+    if form.is_submitted() and not form["first"].data:
+        return _next("numbers")
+    if form.validate_on_submit():
+        outside.keep_numbers(form, held)
+        return _next("numbers")
+    return _page("numbers", "wizard/form.html", form=form)
+
+
 STEPS = (
     Step("company", _l("Company"), company, ("organisation",)),
     Step("people", _l("People"), people, ("users", "extensions")),
+    Step("line", _l("The line to the outside"), line, ("trunks",)),
+    Step("numbers", _l("Your numbers"), numbers, ("trunks", "dids")),
 )
 
 
