@@ -5,18 +5,24 @@ itself a link to one of `pairs/`: whenever the machine stops, they belong to eac
 
     web.crt -> web.pair/certificate      web.pair -> pairs/web-5f1c…
     web.key -> web.pair/key
+
+`in-force.json` says the same once more in a plain file: a backup holds files and no links,
+and a machine that one was restored on finds its way by it (`follow`).
 """
 
 from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from appliance.apply import atomic
+
+IN_FORCE = "in-force.json"
 
 Source = Literal["own", "uploaded", "acme"]
 """Who made a certificate: our authority, the owner, or an authority asked by ACME."""
@@ -56,6 +62,25 @@ def put_in_force(folder: Path, server: str, name: str) -> None:
         link = folder / f"{server}.{end}"
         if not link.is_symlink():  # the first time, or files of an older version
             atomic.replace_link(link, f"{server}.pair/{file}")
+    said = {**_said(folder), server: name}
+    atomic.write_file(folder / IN_FORCE, json.dumps(said).encode(), 0o644)
+
+
+def follow(folder: Path, server: str) -> None:
+    """Lead a server to the pair that the plain file names, if it is there and another one."""
+    name = _said(folder).get(server, "")
+    if not re.fullmatch(r"[a-z0-9-]{1,60}", name) or name == current(folder, server):
+        return
+    if all((folder / "pairs" / name / file).is_file() for file in ("certificate", "key")):
+        put_in_force(folder, server, name)
+
+
+def _said(folder: Path) -> dict[str, str]:
+    try:
+        said = json.loads((folder / IN_FORCE).read_bytes())
+        return {str(server): str(name) for server, name in said.items()}
+    except (OSError, ValueError, AttributeError):
+        return {}
 
 
 def current(folder: Path, server: str) -> str:
@@ -76,6 +101,7 @@ def source(folder: Path, server: str) -> Source:
 def tidy(folder: Path) -> None:
     """Delete pairs that no server presents."""
     used = {Path(os.readlink(link)).name for link in folder.glob("*.pair") if link.is_symlink()}
+    used |= set(_said(folder).values())
     for path in (folder / "pairs").glob("*"):
         if path.name not in used:
             shutil.rmtree(path, ignore_errors=True)

@@ -14,6 +14,7 @@ from pathlib import Path
 from appliance import product
 from appliance.apply import atomic
 from appliance.system import certificate_pairs, openssl
+from appliance.system.certificate_facts import issued_by
 from appliance.system.certificate_pairs import Pair
 from appliance.system.openssl import Word
 
@@ -41,10 +42,13 @@ def ensure_server(
 
     One that the owner has brought stays while it is valid, whatever it names.
     """
+    certificate_pairs.follow(folder, server)
     if certificate_pairs.source(folder, server) != "own" and _valid(folder / f"{server}.crt"):
         return
     names, wanted = [host_name, "localhost"], all_addresses(addresses)
-    if not _covers(folder / f"{server}.crt", names, wanted):
+    certificate = folder / f"{server}.crt"
+    ours = certificate.exists() and issued_by(certificate, folder / "authority.crt")
+    if not ours or not _covers(certificate, names, wanted):
         issue_server(folder, server, names, wanted, group)
 
 

@@ -111,3 +111,31 @@ def test_figures_for_prometheus_are_written(checkout, client):
     text = path.read_text()
     assert '_process_ready{process="asterisk"} 1' in text
     assert '_certificate_expiry_seconds{certificate="web"}' in text
+
+
+def test_the_next_call_of_a_telephone_is_captured_through_the_engine(client):
+    """The demo's telephones call each other now and then; asking Asterisk for them is what
+    needs the whole system."""
+    contacts = client.live_calls()
+    assert isinstance(contacts, list)
+    state = registry.decode(client.state(client.status()["current"]))
+    numbers = [extension.number for extension in state["extensions"].extensions]
+    id = next(filter(None, (begun(client, number) for number in numbers)))
+    with pytest.raises(EngineError, match="another capture"):
+        begun(client, numbers[0], refused=True)
+    client.stop_capture(id)
+    until(10, lambda: client.captures()[0]["state"] == "done", "it does not stop")
+    (capture,) = client.captures()
+    assert (capture["why"], capture["by"]) == ("hand", "test")
+    client.delete_capture(id)
+    assert client.captures() == []
+
+
+def begun(client, number, *, refused=False):
+    """Capture an extension; "" when no telephone of it is registered."""
+    try:
+        return client.capture_extension(number, "test", audio=True, seconds=60)
+    except EngineError as error:
+        if refused or "registered" not in error.message:
+            raise
+        return ""

@@ -257,6 +257,32 @@ def test_what_was_brought_and_has_expired_gives_way_to_our_own(folder, company):
     assert certificate_pairs.source(folder, "web") == "own"
 
 
+def test_a_machine_that_a_backup_was_restored_on_presents_what_was_presented(
+    folder, server, tmp_path_factory
+):
+    pair = Pair(server.crt.read_bytes(), server.key.read_bytes(), "uploaded")
+    certificate_pairs.install(folder, "web", pair, 0)
+    blank = tmp_path_factory.mktemp("blank")
+    certificates.ensure_authority(blank)
+    certificates.ensure_server(blank, "web", "blank", ["192.0.2.9"], 0)
+    for path in folder.rglob("*"):  # plain files alone, as a backup holds them
+        if path.is_file() and not any(p.is_symlink() for p in (path, *path.parents)):
+            target = blank / path.relative_to(folder)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(path.read_bytes())
+    certificates.ensure_server(blank, "web", "blank", ["192.0.2.9"], 0)
+    assert (blank / "web.crt").read_bytes() == server.crt.read_bytes()
+    assert (blank / "web.key").read_bytes() == server.key.read_bytes()
+
+
+def test_a_certificate_of_another_authority_than_ours_is_issued_anew(folder):
+    for end in ("crt", "key"):
+        (folder / f"authority.{end}").unlink()
+    certificates.ensure_authority(folder)
+    certificates.ensure_server(folder, "web", HOST, ["192.0.2.1"], 0)
+    assert certificate_facts.of_file(folder / "web.crt", folder / "authority.crt").own
+
+
 def test_pairs_that_nobody_presents_are_deleted(folder, server):
     for _ in range(3):
         pair = Pair(server.crt.read_bytes(), server.key.read_bytes(), "uploaded")

@@ -111,6 +111,9 @@ _NOT_OF_STATE = (
     "music/*",
     "trial.json",
     "*.lock",
+    # What people said, and what was collected once, is not kept longer than on the machine.
+    "captures/*",
+    "support/*",
     # Of this one machine: when it first started, what is wrong with it, its own backups.
     "first-boot.json",
     "alarms.json",
