@@ -55,6 +55,7 @@ SERVERS = (
     "python3-flask-security",
     "python3-flask-sqlalchemy",
     "python3-flaskext.wtf",
+    "python3-fpdf",
     "python3-jwt",
     "python3-nh3",
     "python3-openssl",

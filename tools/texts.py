@@ -28,7 +28,7 @@ MARKS = {"_": None, "_n": (1, 2), "_l": None}
 ENGINE_FOLDERS = ("appliance", "provisioning")
 FAULT_CALLS = {"Fault": 1, "Finding": 1, "_deny": 1, "Decision": 2}
 """Calls with a text for people, and which of their arguments that is."""
-SAID_CALLS = {"Problem", "NotOpened", "UpdateRefused", "_unfit"}
+SAID_CALLS = {"Problem", "NotOpened", "UpdateRefused", "_unfit", "said"}
 """Calls whose first argument is a text for people."""
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from appliance.apply import protocol
 from appliance.apply.backup_client import BackupCalls
+from appliance.apply.branch_client import BranchCalls
 from appliance.apply.machine_client import MachineCalls
 from appliance.apply.update_client import UpdateCalls
 from appliance.state.faults import Fault
@@ -36,7 +37,7 @@ class EngineError(RuntimeError):
 
 
 @dataclass(frozen=True, slots=True)
-class EngineClient(BackupCalls, MachineCalls, UpdateCalls):
+class EngineClient(BackupCalls, BranchCalls, MachineCalls, UpdateCalls):
     """Talks to the engine at `socket_path`; each call is one connection."""
 
     socket_path: Path
@@ -140,26 +141,6 @@ class EngineClient(BackupCalls, MachineCalls, UpdateCalls):
     def check_sync(self, endpoints: Sequence[str], event: str) -> str:
         """Tell a telephone to fetch its configuration: sent, busy or absent."""
         return self._ask("check_sync", endpoints=list(endpoints), event=event)
-
-    def vpn_records(self) -> list[dict[str, Any]]:
-        """Every certificate that a router of a branch was ever given."""
-        return self._ask("vpn_records")
-
-    def vpn_issue(self, name: str, request: str = "") -> dict[str, Any]:
-        """The next router of a branch, with secrets; `request` is its PKCS #10, if it has one."""
-        return self._ask("vpn_issue", name=name, request=request)
-
-    def vpn_revoke(self, name: str, below: int = 0) -> list[dict[str, Any]]:
-        """End a branch's routers, those before a generation (0: all)."""
-        return self._ask("vpn_revoke", name=name, below=below)
-
-    def vpn_sessions(self) -> list[dict[str, Any]]:
-        """The tunnels that are open."""
-        return self._ask("vpn_sessions")
-
-    def vpn_vouch(self) -> dict[str, Any]:
-        """The VPN authority's word for the web server's certificate."""
-        return self._ask("vpn_vouch")
 
     def job(self, id: str) -> dict[str, Any]:
         return self._ask("job", id=id)

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from appliance.apply.backup_verbs import BackupVerbs
+from appliance.apply.branch_verbs import BranchVerbs
 from appliance.apply.course import Progress
 from appliance.apply.desk import MachineDesk
 from appliance.apply.engine import Engine
@@ -25,11 +26,11 @@ from appliance.apply.update_verbs import UpdateVerbs
 from appliance.asterisk.check_sync import Event, Outcome, check_sync
 from appliance.asterisk.console import ConsoleError
 from appliance.services import registry
-from appliance.state.codec import encode, mask, reveal
+from appliance.state.codec import encode, mask
 from appliance.state.faults import Fault, StateError
 from appliance.state.fields import Between, Label, ObjectId, OptionalLabel, Pattern
 from appliance.state.system_state import SystemState, encode_system
-from appliance.system import trunk_health, vpn_sessions
+from appliance.system import trunk_health
 from appliance.system.backup.desk import BackupDesk, restart_machine
 from appliance.updates.desk import Desk
 
@@ -42,11 +43,10 @@ ConfirmWithin = Annotated[int, Between(0, 3600, "s")]
 RevisionNumber = Annotated[int, Between(1, 10**9)]
 Base = Annotated[int, Between(0, 10**9)]
 Endpoint = Annotated[str, Pattern(r"[0-9]{2,8}-[1-9]", "an endpoint such as 215-1")]
-Below = Annotated[int, Between(0, 999_999)]
 CandidateId = Annotated[str, Pattern(r"[0-9a-f]{64}", "the name of a planned state")]
 
 
-class Verbs(BackupVerbs, MachineVerbs, UpdateVerbs):
+class Verbs(BackupVerbs, BranchVerbs, MachineVerbs, UpdateVerbs):
     """Each public method is one verb."""
 
     def __init__(self, engine: Engine, jobs: Jobs, machine: MachineDesk) -> None:
@@ -173,38 +173,6 @@ class Verbs(BackupVerbs, MachineVerbs, UpdateVerbs):
     def undo(self, request: Mapping[str, Any]) -> int:
         """Take back the revision that waits."""
         return self._engine.undo(take(request, "why", OptionalLabel, "taken back by hand"))
-
-    # ── routers of branches ───────────────────────────────────────────────────────
-
-    def vpn_records(self, _request: Mapping[str, Any]) -> list[Any]:
-        """Every certificate that a router was ever given."""
-        return [encode(record) for record in self._machine.authority.records()]
-
-    def vpn_issue(self, request: Mapping[str, Any]) -> Any:
-        """The next router of a branch, with secrets: for the file or answer that it gets."""
-        name = take(request, "name", ObjectId)
-        return encode(
-            self._machine.authority.issue(name, take(request, "request", str, "")), reveal
-        )
-
-    def vpn_revoke(self, request: Mapping[str, Any]) -> list[Any]:
-        """End a branch's routers, those before a generation (0: all), and put them off."""
-        name = take(request, "name", ObjectId)
-        below = take(request, "below", Below, 0)
-        ended = self._machine.authority.revoke(name, below or None)
-        if ended:
-            vpn_sessions.put_off(self._machine.site.layout, name)
-        return [encode(record) for record in ended]
-
-    def vpn_sessions(self, _request: Mapping[str, Any]) -> list[Any]:
-        """The tunnels that are open."""
-        return [encode(session) for session in vpn_sessions.sessions(self._machine.site.layout)]
-
-    def vpn_vouch(self, _request: Mapping[str, Any]) -> Any:
-        """The VPN authority's word for the certificate that the web server presents."""
-        return encode(
-            self._machine.authority.vouch(self._machine.site.layout.certificates / "web.crt")
-        )
 
     def _state(self, request: Mapping[str, Any]) -> SystemState:
         """The state that a request is about: sent along, or named after an earlier plan."""

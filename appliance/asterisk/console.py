@@ -77,6 +77,12 @@ class Console:
             return 0
         return int(found[1]) if found else 0
 
+    def emergency_sites(self) -> frozenset[str]:
+        """The sites from which an emergency number is being called; the dialplan puts such a
+        call into the group that is named after its site."""
+        found = re.findall(r"^\S+ +(\S+) +emergency *$", self.ask("group show channels"), re.M)
+        return frozenset(found)
+
     def wait_until_booted(self, within_s: float) -> None:
         """Return when Asterisk is fully booted; ConsoleError when that takes too long."""
         deadline = time.monotonic() + within_s

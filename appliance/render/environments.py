@@ -42,7 +42,11 @@ def render_asterisk(service: str, name: str, /, **values: Any) -> bytes:
 FILTERS: Mapping[str, Escape] = {
     "caller_name": escape.caller_name,
     "dialplan_text": escape.dialplan_text,
+    "routeros_text": escape.routeros_text,
+    "script_comment": escape.script_comment,
     "section": escape.section,
+    "uci_section": escape.uci_section,
+    "uci_value": escape.uci_value,
     "voicemail_field": escape.voicemail_field,
     "yes_no": lambda value: "yes" if value else "no",
 }

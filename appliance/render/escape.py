@@ -122,3 +122,44 @@ def nginx_value(value: Any) -> str:
 def voicemail_field(value: Any) -> str:
     """A name or address in a line of voicemail.conf, whose fields are parted by commas."""
     return asterisk_value(re.sub(r'[,|"<>\\${}]', " ", one_line(value)).strip())
+
+
+def as_it_is(value: Any) -> str:
+    """A whole text, such as a file inside a script, or a value that was checked before."""
+    return str(value)
+
+
+def uci_value(value: Any) -> str:
+    """A value for uci(8) of OpenWrt: in single quotes, each single quote of its own escaped."""
+    return "'" + one_line(value).replace("'", "'\\''") + "'"
+
+
+def uci_section(value: Any) -> str:
+    """A name of a section of UCI: letters, digits and underscores only."""
+    return re.sub(r"[^a-z0-9]", "_", one_line(value).lower())
+
+
+def script_comment(value: Any) -> str:
+    """A text in a comment of a script, where nothing may end the comment or look like a command."""
+    return re.sub(r"[^A-Za-z0-9 .,/-]", "?", one_line(value))
+
+
+_ROUTEROS_SPECIAL = re.compile(r'["\\$?]')
+
+
+def routeros_text(value: Any) -> str:
+    """A text between double quotes in a script of RouterOS.
+
+    Quotes, backslashes, variables and the sign for help are escaped; a line end becomes \\n, and
+    every byte beyond ASCII its hexadecimal escape (RouterOS manual, "Scripting": constant
+    escape sequences).
+    """
+    found = []
+    for line in str(value).split("\n"):
+        text = _ROUTEROS_SPECIAL.sub(lambda sign: f"\\{sign[0]}", one_line(line))
+        found.append("".join(c if c.isascii() else _hexadecimal(c) for c in text))
+    return '"' + "\\n".join(found) + '"'
+
+
+def _hexadecimal(character: str) -> str:
+    return "".join(f"\\{byte:02X}" for byte in character.encode())

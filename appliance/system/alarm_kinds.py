@@ -187,6 +187,46 @@ _ALL = (
         Words("Have the first line checked.", "Far controllare la prima linea."),
     ),
     AlarmKind(
+        "branch-line-bad",
+        "warning",
+        Words("The internet line “%(subject)s” is down or loses packets.",
+              "La linea internet «%(subject)s» è interrotta o perde pacchetti."),
+        Words(
+            "Calls go on over the other line. Have this one checked by its provider.",
+            "Le chiamate proseguono sull'altra linea. Far controllare questa dal fornitore.",
+        ),
+    ),
+    AlarmKind(
+        "router-twice",
+        "critical",
+        Words("Two routers say that they are “%(subject)s”.",
+              "Due router dicono di essere «%(subject)s»."),
+        Words(
+            "Switch off the one that should not be there. If you do not know it, open a new code: "
+            "it shuts out both.",
+            "Spegnere quello di troppo. Se non è noto, aprire un nuovo codice: esclude entrambi.",
+        ),
+    ),
+    AlarmKind(
+        "router-codes-guessed",
+        "warning",
+        Words("Somebody tries codes of routers at random.",
+              "Qualcuno prova a caso i codici dei router."),
+        Words(
+            "All open codes were ended. Open a new one when the router is ready.",
+            "Tutti i codici aperti sono stati annullati. Aprirne uno nuovo quando il router è "
+            "pronto.",
+        ),
+    ),
+    AlarmKind(
+        "drill-failed",
+        "warning",
+        Words("The last drill at “%(subject)s” did not pass.",
+              "L'ultima prova a «%(subject)s» non è riuscita."),
+        Words("Look at its certificate on the page of the branch.",
+              "Vedere il verbale nella pagina della sede."),
+    ),
+    AlarmKind(
         "gateway-down",
         "critical",
         Words("The gateway “%(subject)s” does not answer.",

@@ -7,6 +7,8 @@ ledger of `appliance.system.vpn_authority`.
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 import ipaddress
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -196,6 +198,14 @@ class State:
     def tunnel_address(self, branch: Branch, tunnel: int) -> str:
         """The branch's address in tunnel 0 or 1: pinned, so that routes to it stay true."""
         return str(ipaddress.IPv4Network(self.tunnels[tunnel])[1 + branch.number])
+
+
+def probe_key(master: Secret, identity: str, generation: int) -> Secret:
+    """The key of one router's probes (64 hexadecimal digits), derived so that the echo
+    service must keep none of them; `failover_router.packets` knows the same words."""
+    number = identity.rpartition("-")[2]
+    said = f"probe {number} {generation}".encode()
+    return Secret(hmac.digest(master.reveal().encode(), said, hashlib.sha256).hex())
 
 
 @dataclass(frozen=True, slots=True)

@@ -56,8 +56,8 @@ def enrol(door: Door, code: spoken_code.Code, hardware: str, path: Path) -> Keye
 def newer(keyed: Keyed, held: router_profile.RouterProfile) -> router_profile.RouterProfile:
     """The profile as it should be now: with the papers that this router has."""
     data: Any = keyed.ask("profile", {})["profile"]
-    for name in ("key", "tls_crypt_v2"):
-        data["vpn"][name] = getattr(held.vpn, name)
+    for part, name in router_profile.OWN_PAPERS:
+        data[part][name] = getattr(getattr(held, part), name)
     return router_profile.from_data(data)
 
 

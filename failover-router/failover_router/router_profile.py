@@ -7,6 +7,7 @@ and keeps the one that it has.
 
 from __future__ import annotations
 
+import hashlib
 import ipaddress
 import json
 import re
@@ -312,6 +313,20 @@ def write(profile: RouterProfile) -> bytes:
     """The profile as a file's bytes: the same for the same profile."""
     text = json.dumps(encode(profile), ensure_ascii=False, sort_keys=True, indent=1)
     return text.encode() + b"\n"
+
+
+OWN_PAPERS = (("vpn", "key"), ("vpn", "tls_crypt_v2"), ("server", "probe_key"))
+"""What a router keeps of its first profile when it fetches a newer one."""
+
+
+def digest(profile: RouterProfile) -> str:
+    """SHA-256 of what a profile says, without the router's own papers: the same at both ends."""
+    data = encode(profile)
+    for part, name in OWN_PAPERS:
+        data[part][name] = ""
+    data["portal_key"] = ""
+    text = json.dumps(data, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _matches(name: str, value: str, pattern: re.Pattern[str], meaning: str) -> Iterable[str]:

@@ -75,6 +75,8 @@ VIEWS = (
     "music_on_hold",
     "mail",
     "dialling",
+    "branches",
+    "branch_router",
     "setup",
     "restoring",
     "wizard",
@@ -133,6 +135,8 @@ def _register(app: Flask) -> None:
         views = import_module(f"portal.{name}.views")
         permissions.declare(app, *getattr(views, "GUARDED", ()))
         app.register_blueprint(views.PAGES)
+        if getattr(views, "SIGNED_BY_ITSELF", False):
+            app.extensions["csrf"].exempt(views.PAGES)
         _templates(app, name)
     app.jinja_env.globals |= {"url_of": url_of, "product": product}
 

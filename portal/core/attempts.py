@@ -36,6 +36,7 @@ CHECKING = frozenset(
         "security.wan_verify_response",
         "setup.begin",
         "setup.recovery",
+        "branch_router.enrol",
     }
 )
 """Views that check a password, a code or a key."""

@@ -33,6 +33,7 @@ class Keys:
     recovery_codes: str
     data: tuple[str, ...]
     live: str = ""
+    routers: str = ""
 
 
 def derived(session: Secret, data: Secret, live: Secret) -> Keys:
@@ -49,6 +50,7 @@ def derived(session: Secret, data: Secret, live: Secret) -> Keys:
         recovery_codes=_key(oldest, "recovery codes"),
         data=tuple(_key(Secret(line), "data") for line in lines),
         live=live.reveal(),
+        routers=_key(oldest, "routers of branches"),
     )
 
 

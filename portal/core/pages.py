@@ -50,7 +50,10 @@ SECTIONS = (
     Section(
         "lines",
         _l("Lines and numbers"),
-        (Entry("dialling.index", _l("Who may dial what"), "help-circle", "dialling.view"),),
+        (
+            Entry("dialling.index", _l("Who may dial what"), "help-circle", "dialling.view"),
+            Entry("branches.index", _l("Branches"), "route", "branches.view"),
+        ),
     ),
     Section(
         "effect",

@@ -26,6 +26,7 @@ VERBS = {
     "view": _l("View"),
     "edit": _l("Change"),
     "apply": _l("Apply"),
+    "profile": _l("Hand over secrets"),
 }
 """What can be allowed on a kind of object; `apply` on changes and updates."""
 

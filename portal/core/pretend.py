@@ -25,13 +25,14 @@ from appliance.state.machine import Machine
 from appliance.state.system_state import SystemState, encode_system
 from appliance.state.tokens import new_secret
 from portal.core.pretend_backups import PretendBackups
+from portal.core.pretend_branches import PretendBranches
 from portal.core.pretend_machine import PretendMachine
 from portal.core.pretend_updates import PretendUpdates
 
 STEPS = ("rendering", "proving", "switching", "reloading", "verifying")
 
 
-class PretendEngine(PretendBackups, PretendMachine, PretendUpdates):
+class PretendEngine(PretendBackups, PretendBranches, PretendMachine, PretendUpdates):
     """The verbs of the engine's client. `pace_s` is how long each step seems to take."""
 
     def __init__(self, path: Path, pace_s: float = 0.4) -> None:
@@ -40,6 +41,7 @@ class PretendEngine(PretendBackups, PretendMachine, PretendUpdates):
         self._jobs: dict[str, dict[str, Any]] = {}
         self._machine = Machine(secrets={name: new_secret() for name in ("ami-live", "ari-apps")})
         self.prepare_machine(path.with_name("pretend-machine.json"))
+        self.prepare_branches(path.parent)
         if not path.exists():
             self._write({"current": 0, "revisions": [], "states": {}, "trial": None})
 

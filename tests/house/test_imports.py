@@ -24,6 +24,20 @@ FACTS = "appliance.system.machine"
 ROUTER_PROFILE = "failover_router.router_profile"
 """What a branch router reads, which the appliance writes."""
 
+ROUTERS = (
+    ROUTER_PROFILE,
+    *("failover_router.decoding", "failover_router.door", "failover_router.report"),
+    "failover_router.spoken_code",
+    *("appliance.branches", "appliance.system.vpn", "appliance.system.branch_profile"),
+)
+"""What the portal says to routers, and makes for them."""
+
+PRETENDED = (
+    *("appliance.system.vpn_authority", "appliance.system.certificates"),
+    "appliance.apply.errors",
+)
+"""What the pretend engine plays with in earnest: real certificates."""
+
 MAY_USE = {
     # Both ends of a tunnel ask the same things of the kernel.
     "appliance": ("appliance", "failover_router"),
@@ -37,7 +51,8 @@ MAY_USE = {
         "appliance.lint",
         "appliance.apply.client",
         "appliance.apply.machine_client",
-        ROUTER_PROFILE,
+        *ROUTERS,
+        *PRETENDED,
     ),
     "provisioning": (
         *COMMON,

@@ -17,6 +17,8 @@ VALUES = {
     "name": "company",
     "filename": "portal.css",
     "piece": "x",
+    "site": "parma",
+    "kind": "routeros",
 }
 NOT_WALKED = {"static"}
 """The files of the tree, which everybody may have."""

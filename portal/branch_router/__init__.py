@@ -1,0 +1,1 @@
+"""The door for branch routers: codes, profiles, reports. No page for people."""

@@ -1,0 +1,61 @@
+# Modena: a branch of the appliance at 203.0.113.1. HOLDS A PRIVATE KEY.
+# RouterOS 7.9 or later: /import file-name=modena.rsc verbose=yes
+# May be run again: it removes its own objects first. Lines of this router by its interfaces:
+#   wan1: Wan1
+#   wan2: Wan2
+
+# ── what an earlier run has left ──
+:foreach menu in={"/tool/netwatch";"/system/scheduler";"/system/script";"/interface/ovpn-client";"/ip/dhcp-server/matcher";"/ip/dhcp-server";"/ip/dhcp-server/network";"/ip/dhcp-client";"/ip/firewall/filter";"/ip/firewall/mangle";"/ip/route";"/ip/address"} do={
+  [:parse "$menu remove [find comment~\"^branch:\"]"]
+}
+:foreach id in=[/ip/pool find name="branch-phones"] do={ /ip/pool remove $id }
+:foreach id in=[/ip/dhcp-server/option/sets find name~"^branch-"] do={ /ip/dhcp-server/option/sets remove $id }
+:foreach id in=[/ip/dhcp-server/option find name~"^branch-"] do={ /ip/dhcp-server/option remove $id }
+:foreach id in=[/certificate find name~"^branch-"] do={ /certificate remove $id }
+:foreach id in=[/routing/table find name~"^branch-"] do={ /routing/table remove $id }
+
+# ── papers ──
+/file add name="branch-authority.crt" contents="-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"
+/certificate import file-name="branch-authority.crt" passphrase="" name="branch-1"
+/file remove "branch-authority.crt"
+/file add name="branch-router.crt" contents="-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"
+/certificate import file-name="branch-router.crt" passphrase="" name="branch-2"
+/file remove "branch-router.crt"
+/file add name="branch-router.key" contents="-----BEGIN PRIVATE KEY-----\nMIIB\n-----END PRIVATE KEY-----\n"
+/certificate import file-name="branch-router.key" passphrase="" name="branch-3"
+/file remove "branch-router.key"
+
+# ── the network of the phones ──
+/ip/address add address="10.20.1.1/24" interface="lan0" comment="branch: phones"
+
+# ── each line: a table of its own for its probes, a default route whose distance says its turn ──
+/routing/table add name="branch-wan1" fib
+/ip/route add dst-address=0.0.0.0/0 gateway="wan1" distance=1 comment="branch: default wan1"
+/ip/route add dst-address=0.0.0.0/0 gateway="wan1" routing-table="branch-wan1" comment="branch: probe wan1"
+/ip/dhcp-client add interface="wan1" add-default-route=no use-peer-dns=no comment="branch: wan1" script=":if (\$bound=1) do={ /ip/route set [find comment=\"branch: default wan1\"] gateway=(\$\"gateway-address\" . \"%\" . \"wan1\"); /ip/route set [find comment=\"branch: probe wan1\"] gateway=(\$\"gateway-address\" . \"%\" . \"wan1\") }"
+# Probes of this line are known by their size, whatever route the rest takes.
+/ip/firewall/mangle add chain=output protocol=icmp dst-address=203.0.113.1 packet-size=101 action=mark-routing new-routing-mark="branch-wan1" passthrough=no comment="branch: probe wan1"
+/routing/table add name="branch-wan2" fib
+/ip/route add dst-address=0.0.0.0/0 gateway="wan2" distance=30 comment="branch: default wan2"
+/ip/route add dst-address=0.0.0.0/0 gateway="wan2" routing-table="branch-wan2" comment="branch: probe wan2"
+/ip/dhcp-client add interface="wan2" add-default-route=no use-peer-dns=no comment="branch: wan2" script=":if (\$bound=1) do={ /ip/route set [find comment=\"branch: default wan2\"] gateway=(\$\"gateway-address\" . \"%\" . \"wan2\"); /ip/route set [find comment=\"branch: probe wan2\"] gateway=(\$\"gateway-address\" . \"%\" . \"wan2\") }"
+# Probes of this line are known by their size, whatever route the rest takes.
+/ip/firewall/mangle add chain=output protocol=icmp dst-address=203.0.113.1 packet-size=102 action=mark-routing new-routing-mark="branch-wan2" passthrough=no comment="branch: probe wan2"
+
+# ── the tunnel: one session, which the server lets move from line to line ──
+/interface/ovpn-client add name="branch-voice" connect-to="203.0.113.1" port=1194 protocol=udp mode=ip user="branch-1" password="unused" certificate="branch-2" verify-server-certificate=yes cipher=aes256-gcm auth=null tls-version=only-1.2 add-default-route=no route-nopull=yes disabled=no comment="branch: voice"
+/ip/route add dst-address="10.99.0.1/32" gateway="branch-voice" distance=1 comment="branch: voice"
+# Without the tunnel, nothing for the appliance leaves in clear.
+/ip/route add dst-address="10.99.0.1/32" blackhole distance=200 comment="branch: voice"
+
+# ── the phones reach the appliance and nothing else; nothing else reaches the phones ──
+/ip/firewall/filter add chain=forward in-interface="lan0" out-interface="branch-voice" action=accept comment="branch: phones"
+/ip/firewall/filter add chain=forward in-interface="branch-voice" out-interface="lan0" action=accept comment="branch: phones"
+/ip/firewall/filter add chain=forward in-interface="lan0" action=drop comment="branch: phones"
+/ip/firewall/filter add chain=forward out-interface="lan0" action=drop comment="branch: phones"
+
+# ── which line is in use: decided once a second from what netwatch knows ──
+/system/script add name="branch-choose" dont-require-permissions=yes comment="branch: choose" source=":global branchActive\n:global branchGood\n:if ([:typeof \$branchGood] != \"array\") do={ :set branchGood [:toarray \"\"] }\n:local order {\"wan1\";\"wan2\"}\n:local best \"\"\n:local spare \"\"\n:foreach line in=\$order do={\n  :local state [/tool/netwatch get [find name=(\"branch-\" . \$line)] status]\n  :if (\$state = \"up\") do={\n    :set (\$branchGood->\$line) ((\$branchGood->\$line) + 1)\n    :if (\$spare = \"\") do={ :set spare \$line }\n    :if (\$best = \"\" && (\$line = \$branchActive || (\$branchGood->\$line) >= 60)) do={ :set best \$line }\n  } else={ :set (\$branchGood->\$line) 0 }\n}\n:if (\$best = \"\") do={ :set best \$spare }\n:if (\$best != \"\" && \$best != \$branchActive) do={\n  :local distance 10\n  :foreach line in=\$order do={\n    :set distance (\$distance + 10)\n    :local now \$distance\n    :if (\$line = \$best) do={ :set now 1 }\n    /ip/route set [find comment=(\"branch: default \" . \$line)] distance=\$now\n  }\n  :log warning (\"branch: line \" . \$best . \" instead of \" . \$branchActive)\n  :set branchActive \$best\n  /ping 10.99.0.1 count=1\n}\n"
+/tool/netwatch add type=icmp host="203.0.113.1" packet-size=101 interval=1s packet-interval=100ms packet-count=5 timeout=400ms thr-loss-percent=60 startup-delay=0s name="branch-wan1" down-script="/system/script/run branch-choose" comment="branch: wan1"
+/tool/netwatch add type=icmp host="203.0.113.1" packet-size=102 interval=1s packet-interval=100ms packet-count=5 timeout=400ms thr-loss-percent=60 startup-delay=0s name="branch-wan2" down-script="/system/script/run branch-choose" comment="branch: wan2"
+/system/scheduler add name="branch-choose" interval=1s on-event="/system/script/run branch-choose" comment="branch: choose"

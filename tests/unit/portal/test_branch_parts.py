@@ -1,0 +1,35 @@
+"""Parts of the branches' pages that need neither database nor clock."""
+
+import pytest
+
+from portal.branches import curves, drawing, identity
+from tests.support.fake_router import line
+
+
+@pytest.mark.row("B5")
+def test_judging_a_report_needs_no_clock():
+    seen = identity.Seen()
+    verdict, seen = identity.judge(seen, "a", 0)
+    assert verdict == "started"
+    assert identity.judge(seen, "a", 0)[0] == "repeated"
+    verdict, seen = identity.judge(seen, "b", 0)
+    assert verdict == "started"
+    assert identity.judge(seen, "a", 5)[0] == "duplicate"
+    assert identity.judge(seen, "b", 1)[0] == "same"
+
+
+def test_a_minute_keeps_its_worst_and_comes_back_from_its_bytes():
+    good = curves.minute_of(line("x"), active=True)
+    bad = curves.minute_of(line("x", loss_permille=300, rtt_us=99), active=False)
+    hour = curves.noted(curves.noted(curves.EMPTY_HOUR, 7, good), 7, bad)
+    found = curves.read(hour)[7]
+    assert (found.loss_permille, found.rtt_us, found.active) == (300, 12_000, True)
+    assert not curves.read(hour)[8].seen
+
+
+def test_a_curve_is_broken_where_nothing_was_reported():
+    minutes = [curves.Minute()] * 1440
+    minutes[700:705] = [curves.minute_of(line("x"), active=True)] * 5
+    drawn = drawing.curve(minutes)
+    assert len(drawn.strokes) == 1
+    assert [band.kind for band in drawn.bands] == ["silent", "silent", "active"]
