@@ -15,11 +15,17 @@ from failover_router.router_profile import Lan, RouterProfile
 OPTION_ROUTER, OPTION_NTP, OPTION_TFTP, OPTION_VENDOR = 3, 42, 66, 43
 """RFC 2132."""
 
-RESOLVERS = "/run/systemd/resolve/resolv.conf"
-"""Name servers that the lines' providers have told, kept by systemd-resolved."""
+RESOLVERS = (Path("/run/systemd/resolve/resolv.conf"), Path("/etc/resolv.conf"))
+"""Name servers that the lines' providers have told, as systemd-resolved keeps them; where it
+does not run, the machine's own."""
 
 
-def dnsmasq(profile: RouterProfile, state: Path, resolvers: str = RESOLVERS) -> str:
+def resolvers() -> Path:
+    """The file that dnsmasq follows; it does not start where even the folder is missing."""
+    return next((path for path in RESOLVERS if path.parent.is_dir()), RESOLVERS[-1])
+
+
+def dnsmasq(profile: RouterProfile, state: Path) -> str:
     """dnsmasq.conf; `dnsmasq --test` must accept it before it is used."""
     lan = profile.lan
     lines = [
@@ -32,7 +38,7 @@ def dnsmasq(profile: RouterProfile, state: Path, resolvers: str = RESOLVERS) -> 
         "cache-size=1000",
         # An old answer is better than none while the lines are gone.
         "use-stale-cache=86400",
-        f"resolv-file={resolvers}",
+        f"resolv-file={resolvers()}",
         f"dhcp-leasefile={state}/leases",
         *(_dhcp(lan) if lan.dhcp_first else ()),
     ]

@@ -91,7 +91,7 @@ def telephones(lab: Lab) -> Iterator[tuple[SipAgent, SipAgent]]:
 @contextmanager
 def talking(pbx: Pbx, figures: Figures, mode: str, count: int = 2) -> Iterator[Talk]:
     """A call between the branch and the desk, over a branch of this mode."""
-    options = ("--renegotiate-s", str(RENEGOTIATE_S))
+    options = ("--no-services", "--renegotiate-s", str(RENEGOTIATE_S))
     with (
         branch_lab.branch_lab(pbx, branch_company(mode, count), *options, count=count) as lab,
         telephones(lab) as (phone, desk),

@@ -12,7 +12,6 @@ router proves nothing.
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import os
 import secrets
@@ -34,7 +33,8 @@ from appliance.services.organisation import Site
 from appliance.services.organisation import State as Organisation
 from appliance.state.fields import Secret
 from appliance.state.system_state import SystemState
-from appliance.system import branch_profile, vpn
+from appliance.system import branch_profile, vpn, vpn_sessions
+from appliance.system.vpn_authority import Identity as Papers
 from appliance.system.vpn_authority import VpnAuthority
 from failover_router import packets, router_profile
 from tests.support.branches import line
@@ -46,6 +46,9 @@ from tools.debian_root import build
 PUBLIC = "203.0.113.1"
 PHONE = "10.20.1.50"
 SOON_S = 15.0
+PHONES = router_profile.PhoneClass(
+    "yealink", ("805ec0",), "yealink", "https://10.99.0.1/provisioning/e/$mac.cfg"
+)
 
 
 def lines(count: int, **fields: Any) -> tuple[vpn.Line, ...]:
@@ -274,33 +277,40 @@ def until(condition: Callable[[], bool], within_s: float = SOON_S, what: str = "
     return time.monotonic() - start
 
 
-def material(pbx: Pbx, generation_of: str) -> branch_profile.Material:
-    """Papers for one router from the appliance's own authority."""
-    authority = VpnAuthority(pbx.machine.layout.vpn, time.time)
-    authority.ensure()
-    made = authority.issue(generation_of)
+def material(pbx: Pbx, papers: Papers) -> branch_profile.Material:
+    """What the appliance has made for one router."""
     master = pbx.machine.secrets[credentials.BRANCH_PROBES].reveal().encode()
-    number = int(generation_of.rpartition("-")[2])
+    number = int(papers.record.name.rpartition("-")[2])
+    generation = papers.record.generation
     return branch_profile.Material(
-        generation=made.record.generation,
-        authority=made.authority,
-        certificate=made.certificate,
-        key=made.key,
-        tls_crypt_v2=made.tls_crypt,
-        probe_key=Secret(packets.branch_key(master, number, made.record.generation).hex()),
+        generation=generation,
+        authority=papers.authority,
+        certificate=papers.certificate,
+        key=papers.key,
+        tls_crypt_v2=papers.tls_crypt,
+        probe_key=Secret(packets.branch_key(master, number, generation).hex()),
+        phones=(PHONES,),
+        provisioning_url="http://10.99.0.1/provisioning/e/",
+        option_43="01026162",
     )
 
 
 def router_profile_for(
-    pbx: Pbx, state: SystemState, **changes: Any
+    pbx: Pbx, state: SystemState, which: int = 0, papers: Papers | None = None
 ) -> router_profile.RouterProfile:
-    """The profile of the first branch's router, as the appliance makes it."""
-
+    """The profile of a branch's router, as the appliance makes it."""
     branches: vpn.State = state["vpn"]
-    branch = branches.branches[0]
+    branch = branches.branches[which]
+    authority = VpnAuthority(pbx.machine.layout.vpn, time.time)
+    papers = papers or authority.issue(branch.identity)
     known = registry.references(state)
-    made = branch_profile.build(branches, branch, known, material(pbx, branch.identity))
-    return dataclasses.replace(made, **changes)
+    return branch_profile.build(branches, branch, known, material(pbx, papers))
+
+
+def connected(pbx: Pbx) -> set[str]:
+    """The common names of the routers whose tunnels are open."""
+    names = {each.name for each in vpn_sessions.sessions(pbx.machine.layout)}
+    return {name for name in names if name.startswith("branch-")}
 
 
 @contextmanager
@@ -373,18 +383,16 @@ def _wire(
 
 
 @contextmanager
-def branch_lab(
-    pbx: Pbx, state: SystemState, *options: str, count: int = 2, **profile: Any
-) -> Iterator[Lab]:
+def branch_lab(pbx: Pbx, state: SystemState, *options: str, count: int = 2) -> Iterator[Lab]:
     """A branch that is connected to a running system; `options` are the agent's."""
     pbx.apply(state)
     folder = pbx.folder / owned_name("router")
     folder.mkdir()
     with ExitStack() as stack:
         internet, providers, network, phone = _wire(stack, pbx, count)
-        router = Router(network, folder, router_profile_for(pbx, state, **profile))
+        router = Router(network, folder, router_profile_for(pbx, state))
         stack.enter_context(appliance_side(pbx, pbx.network))
-        router.start("--no-services", *options)
+        router.start(*options)
         stack.callback(router.stop)
         lab = Lab(pbx, folder, internet, providers, phone, router)
         try:
