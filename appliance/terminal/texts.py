@@ -75,6 +75,34 @@ ITALIAN: Mapping[str, str] = MappingProxyType(
         "Open this page within an hour and type the code:": (
             "Aprire questa pagina entro un'ora e inserire il codice:"
         ),
+        # restoring a backup
+        "No backup was found. Plug in a USB stick with one and try again.": (
+            "Nessun backup trovato. Collegare una chiavetta USB che ne contenga uno e riprovare."
+        ),
+        "Number of the backup (empty: back)": "Numero del backup (vuoto: indietro)",
+        "Recovery code": "Codice di recupero",
+        "Take name and address of the backup too? [y/N]": (
+            "Prendere dal backup anche nome e indirizzo? [s/N]"
+        ),
+        "Everything on this machine is replaced by the backup. Calls end.": (
+            "Tutto ciò che è su questa macchina sarà sostituito dal backup. "
+            "Le chiamate in corso cadranno."
+        ),
+        "RESTORE": "RIPRISTINA",
+        "Opening and unpacking": "Apertura ed estrazione",
+        "Checking every file": "Controllo di ogni file",
+        "Getting ready": "Preparazione",
+        "The machine restarts with the backup.": "La macchina si riavvia con il backup.",
+        "The recovery code is mistyped, or is not the one of this backup.": (
+            "Il codice di recupero è digitato male o non è quello di questo backup."
+        ),
+        "The file is no backup, is cut off, or was changed.": (
+            "Il file non è un backup, è incompleto o è stato modificato."
+        ),
+        "The backup was made by a newer version. Update this machine first.": (
+            "Il backup è stato fatto con una versione più recente. Aggiornare prima la macchina."
+        ),
+        "Nothing was changed.": "Nulla è stato modificato.",
         # installer
         "Install %(name)s": "Installazione di %(name)s",
         "Checking the medium": "Controllo del supporto",

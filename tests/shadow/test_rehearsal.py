@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import time
 
 import pytest
 
@@ -158,3 +159,16 @@ def test_the_daemon_rehearses_and_remembers_how_it_went(old):
         assert overview["backups"][0]["rehearsal"]["passed"]
         assert overview["last"]["kind"] == ""
     assert records.read().find(record.name).rehearsal == record.rehearsal
+
+
+def test_a_backup_is_made_in_a_process_of_its_own_when_somebody_asks(old):
+    with running_daemon(old.system) as daemon:
+        before = len(daemon.client.backups()["backups"])
+        daemon.client.backup_now()
+        deadline = time.monotonic() + 60
+        while len((found := daemon.client.backups())["backups"]) == before or found["step"]:
+            assert time.monotonic() < deadline, (old.system.folder / "engine.out").read_text()
+            time.sleep(0.1)
+    newest = found["backups"][0]
+    assert newest["rehearsal"]["passed"]
+    assert found["last"]["trigger"] == "hand"

@@ -7,6 +7,7 @@ needs the engine's rights, a second Asterisk or the machine's files, is done her
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -34,9 +35,9 @@ from appliance.system.backup.recovery_code import read_code
 from appliance.system.backup.rehearse import rehearse
 from appliance.system.backup.targets import Patience, Remote
 
-BackupName = Annotated[
-    str, Pattern(r"[A-Za-z0-9_+-][A-Za-z0-9_.+-]{0,200}\.backup", "the name of a backup")
-]
+_NAME = r"[A-Za-z0-9_+-][A-Za-z0-9_.+-]{0,200}\.backup"
+BACKUP_NAME = re.compile(_NAME)
+BackupName = Annotated[str, Pattern(_NAME, "the name of a backup")]
 OptionalTarget = Annotated[str, Pattern(r"[a-z0-9_-]{0,63}", "the id of a target")]
 
 UPLOADS = "backups"

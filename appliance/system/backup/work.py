@@ -70,6 +70,8 @@ def run(site: Site, trigger: Trigger) -> Record:
     try:
         with records.only_one():
             record = _made(site, records, tell)
+        # The rehearsal takes its turn at the engine; another backup may begin meanwhile.
+        return _rehearsed(site, records, record, trigger, tell)
     except Refused as error:
         records.ended(Run(_now(), trigger, type(error).__name__.lower(), str(error)))
         raise
@@ -78,8 +80,6 @@ def run(site: Site, trigger: Trigger) -> Record:
         raise
     finally:
         tell("")
-    # The rehearsal takes its turn at the engine; another backup may begin meanwhile.
-    return _rehearsed(site, records, record, trigger, tell)
 
 
 def _made(site: Site, records: Records, tell: Progress) -> Record:
@@ -102,10 +102,7 @@ def _rehearsed(
     site: Site, records: Records, record: Record, trigger: Trigger, tell: Progress
 ) -> Record:
     tell("rehearsing")
-    try:
-        rehearsal = site.rehearse(record.name)
-    finally:
-        tell("")
+    rehearsal = site.rehearse(record.name)
     records.change(record.name, rehearsal=rehearsal)
     problem = problem_of(replace(record, rehearsal=rehearsal))
     records.ended(Run(_now(), trigger, *problem))
