@@ -21,6 +21,7 @@ from portal.core.i18n import _, _l
 from portal.core.permissions import Guarded, requires
 from portal.core.screen_views import saved
 from portal.core.sentences import SHOWN, sentences, shown_fault
+from portal.lint.views import findings
 
 PAGES = Blueprint("changes", __name__, url_prefix="/changes")
 GUARDED = (
@@ -62,6 +63,7 @@ def index() -> Any:
         said=said,
         more=len(found) - SHOWN,
         faults=[shown_fault(fault) for fault in faults],
+        findings=[] if faults or not found else findings(),
         draft_version=draft.version(),
         confirm_choices=CONFIRM_CHOICES_S,
         drift=engine.engine().drift(),

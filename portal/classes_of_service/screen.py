@@ -5,12 +5,16 @@ from __future__ import annotations
 
 from typing import Any
 
+from flask_babel import get_locale
+
 from appliance.services.classes_of_service import ClassOfService
-from appliance.services.outside import ALWAYS, CATEGORIES, NEVER_BARRED
-from portal.core.forms import Choice, Lines, RowForm, Rows, StateForm, Switch, Text
+from appliance.services.outside import ALWAYS, CATEGORIES, NEVER_BARRED, foreign_countries
+from portal.core.choosing import Several
+from portal.core.forms import Choice, RowForm, Rows, StateForm, Switch, Text
 from portal.core.i18n import _, _l
 from portal.core.outside_numbers import CATEGORY_LABELS, prefix
 from portal.core.screens import Column, Part, Record, Screen, choices
+from portal.core.shapes import folded
 
 CELLS = tuple(name for name in CATEGORIES if name not in NEVER_BARRED)
 """The columns of the table: what a class can allow or not."""
@@ -37,12 +41,12 @@ class ExceptionForm(RowForm):
     window = Choice(_l("When"), lambda: [("", _("never")), *windows()], empty=None)
 
 
-class Countries(Lines):
-    """Codes of countries, in capital letters however they are typed."""
-
-    def plain(self) -> Any:
-        words = " ".join(super().plain()).replace(",", " ").split()
-        return [word.upper() for word in words]
+def countries() -> list[tuple[str, str]]:
+    """Every country with a code, by its name in the reader's language."""
+    locale = get_locale()
+    names = locale.territories if locale else {}
+    found = [(code, names.get(code, code)) for code in foreign_countries()]
+    return sorted(found, key=lambda each: folded(each[1]))
 
 
 class ClassForm(StateForm):
@@ -54,15 +58,13 @@ class ClassForm(StateForm):
         PermissionForm,
         hint=_l("What is not here is not allowed. Emergency numbers always are."),
     )
-    countries = Countries(
-        _l("Countries"), hint=_l("Codes of two letters, e.g. DE FR CH; for calls abroad.")
-    )
-    all_countries = Switch(_l("All countries"))
+    all_countries = Switch(_l("Abroad: all countries"))
     exceptions = Rows(
         _l("Exceptions"),
         ExceptionForm,
         hint=_l("They come before everything above; the longest beginning that fits decides."),
     )
+    countries = Several(_l("Abroad: these countries"), countries)
 
 
 def _kinds(record: Record) -> Any:
@@ -86,6 +88,8 @@ class ClassesOfService(Screen):
     icon = "shield-check"
     section = "lines"
     match = ("label",)
+    ordered = True
+    bulk = ("permissions", "countries", "all_countries", "exceptions")
 
 
 SCREEN = ClassesOfService()

@@ -43,6 +43,10 @@ class Described:
         value = self.plain()
         return "" if value is None else str(value)
 
+    def values(self) -> dict[str, Any]:
+        """Field of the State -> plain value; one field may stand for several."""
+        return {self.name: self.plain()}  # type: ignore[attr-defined]
+
 
 class Text(Described, StringField):
     """One line of text; blanks around it are dropped. `empty` is what an empty field means."""
@@ -127,6 +131,30 @@ class NumberChoice(Choice):
     def plain(self) -> Any:
         text = str(self.data or "")
         return int(text) if text.isascii() and text.isdigit() else text
+
+
+class Joined(Text):
+    """One text for several fields of the State (`of`), such as the two ends of a range.
+
+    `join` makes the text from their values, `split` the values from the text.
+    """
+
+    def __init__(
+        self,
+        label: Any,
+        of: tuple[str, ...],
+        join: Callable[..., str],
+        split: Callable[[str], tuple[Any, ...]],
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(label, **kwargs)
+        self.of, self.join, self.split = of, join, split
+
+    def process_data(self, value: Any) -> None:
+        self.data = self.join(*(value[name] for name in self.of)) if value else ""
+
+    def values(self) -> dict[str, Any]:
+        return dict(zip(self.of, self.split(str(self.plain())), strict=True))
 
 
 class Target(Described, StringField):

@@ -25,6 +25,7 @@ from portal.core.fields import (
     Choice,
     Described,
     Hidden,
+    Joined,
     Lines,
     NamedNumber,
     NamedNumbers,
@@ -44,6 +45,7 @@ __all__ = [
     "LANGUAGE_CHOICES",
     "Choice",
     "Hidden",
+    "Joined",
     "Lines",
     "NamedNumber",
     "NamedNumbers",
@@ -84,11 +86,13 @@ class StateForm(FlaskForm):
         for part, kind in self.parts.items():
             held = self.before.get(part)
             plain = encode(held, reveal) if held is not None else defaults(kind)
-            values |= {
-                name: plain[name]
-                for name, field in self._unbound().items()
-                if field.kwargs.get("part", "") == part and name in plain
-            }
+            for name, field in self._unbound().items():
+                if field.kwargs.get("part", "") != part:
+                    continue
+                if name in plain:
+                    values[name] = plain[name]
+                elif held is not None and (of := joined_by(field)):
+                    values[name] = {each: plain[each] for each in of}
         return values
 
     @classmethod
@@ -130,13 +134,9 @@ class StateForm(FlaskForm):
         plain = encode(held, reveal) if held is not None else defaults(kind)
         if "id" in field_types(kind):
             plain.setdefault("id", "new")
-        plain |= {
-            field.name: field.plain()
-            for field in self.state_fields()
-            if field.part == part
-            and field.name in field_types(kind)
-            and (self.applied is None or field.name in self.applied)
-        }
+        for field in self.state_fields():
+            if field.part == part and (self.applied is None or field.name in self.applied):
+                plain |= {n: v for n, v in field.values().items() if n in field_types(kind)}
         try:
             self.objects[part] = decode(kind, plain)
         except StateError as error:
@@ -148,7 +148,7 @@ class StateForm(FlaskForm):
     def show(self, fault: Fault, where: str) -> None:
         """Put a fault's sentence at the field it is about, or above the form."""
         target, _dot, rest = where.partition("/")
-        field: Any = self._fields.get(target)
+        field: Any = self._fields.get(target) or self._joining(target)
         index, _dot, inner = rest.partition("/")
         if isinstance(field, Rows) and index.isdigit() and int(index) < len(field.entries):
             row = field.entries[int(index)].form
@@ -158,6 +158,10 @@ class StateForm(FlaskForm):
         else:
             field.errors = [*field.errors, fault_text(fault)]
 
+    def _joining(self, name: str) -> Any:
+        """The field that stands for a field of the State among others."""
+        return next((each for each in self if name in getattr(each, "of", ())), None)
+
     def changes(self, objects: Mapping[str, Any]) -> list[tuple[Field, str, str]]:
         """(field, their text, this form's text) where saved objects differ from this form."""
         theirs = type(self)(objects, formdata=None, meta={"csrf": False})
@@ -166,6 +170,11 @@ class StateForm(FlaskForm):
             for mine in self.state_fields()
             if (other := theirs[mine.name]).text() != mine.text()
         ]
+
+
+def joined_by(unbound: Any) -> tuple[str, ...]:
+    """The fields of the State that an unbound field stands for together."""
+    return unbound.args[1] if unbound.field_class is Joined else ()
 
 
 def defaults(kind: type) -> dict[str, Any]:

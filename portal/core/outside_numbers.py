@@ -22,6 +22,11 @@ CATEGORY_LABELS = {
 }
 
 
+def kind_called(kind: str) -> str:
+    """A kind of call in words; what is no kind stays as it is."""
+    return str(CATEGORY_LABELS.get(kind, kind))
+
+
 def e164(text: str) -> str:
     """What somebody typed, as E.164 with + where the company's plan makes a number of it."""
     try:

@@ -77,6 +77,8 @@ def blueprint(screen: Screen) -> Blueprint:
     add("/bulk", pages.bulk, "edit", "POST")
     add("/<id>", pages.edit, "view", "GET", "POST")
     add("/<id>/delete", pages.delete, "edit", "GET", "POST")
+    if screen.ordered:
+        add("/<id>/move", pages.move, "edit", "POST")
     return made
 
 
@@ -173,6 +175,18 @@ class Pages:
         with transaction():
             entry = draft.commit(self.screen.removal(record), "draft.delete", label)
         saved(_("“%(label)s” is deleted.", label=label), entry)
+        return redirect(self._list())
+
+    def move(self, id: str) -> Any:
+        """Let a record change places with the one above or below it."""
+        record = self.screen.get(id) or abort(404)
+        if not self.screen.allowed(record):
+            abort(403)
+        edits = self.screen.moved(record, up=request.form.get("to") != "down")
+        with transaction():
+            entry = draft.commit(edits, "draft.move", self.screen.label(record))
+        if entry is not None:
+            saved(_("“%(label)s” is moved.", label=self.screen.label(record)), entry)
         return redirect(self._list())
 
     def _save(

@@ -103,6 +103,8 @@ class Screen:
     noun: ClassVar[Any]
     add_label: ClassVar[Any]
     empty: ClassVar[Any]
+    lead: ClassVar[Any] = ""
+    """A sentence below the title that says what the list is for."""
     icon: ClassVar[str]
     section: ClassVar[str] = "telephones"
     bulk: ClassVar[tuple[str, ...]] = ()
@@ -112,6 +114,8 @@ class Screen:
     list_template: ClassVar[str] = "core/list.html"
     edit_template: ClassVar[str] = "core/edit.html"
     can_add: ClassVar[bool] = True
+    ordered: ClassVar[bool] = False
+    """Whether the order of the list means something: it is shown so, and lines can be moved."""
     by_number: ClassVar[Any] = None
     """What such an object is called before its number, where forms of other screens let
     people type the number instead of choosing from a list that may hold thousands."""
@@ -238,7 +242,8 @@ class Screen:
     def _order(self, search: Search, main: Any, others: list[Any]) -> list[Any]:
         """The order by, chosen from the columns by name."""
         column = next((c for c in self.columns if c.field == search.sort and c.sort), None)
-        keys = [main.title] if column is None else self._sort_keys(column, main, others)
+        usual = main.position if self.ordered else main.title
+        keys = [usual] if column is None else self._sort_keys(column, main, others)
         directed = [key.desc() if search.descending else key for key in keys]
         return [*directed, main.id]
 
@@ -291,6 +296,18 @@ class Screen:
     ) -> Iterator[Edit]:
         """Edits of other objects that belong to the change; a screen may add some."""
         yield from ()
+
+    def moved(self, record: Record, *, up: bool) -> list[Edit]:
+        """The edits that let a record change places with its neighbour; none at the end."""
+        records = self.records()
+        places = [each.places[next(iter(self.parts))] for each in records]
+        index = [each.id for each in records].index(record.id)
+        other = index - 1 if up else index + 1
+        if not 0 <= other < len(records):
+            return []
+        places[index], places[other] = places[other], places[index]
+        known = {each.id: next(iter(each.objects.values())) for each in records}
+        return [Edit(p, known[p.id], position=number) for number, p in enumerate(places, 1)]
 
     def removal(self, record: Record) -> list[Edit]:
         """The edits that remove a record with everything that is its own."""

@@ -21,6 +21,7 @@ from appliance.state.system_state import SystemState
 from portal.classes_of_service.screen import CELLS, windows
 from portal.core import draft
 from portal.core.db import transaction
+from portal.core.destinations import called
 from portal.core.draft import Edit
 from portal.core.i18n import _, _l, translated
 from portal.core.outside_numbers import CATEGORY_LABELS, e164
@@ -197,4 +198,4 @@ def _way(leads: Resolution) -> str:
 
 def _target(leads: Resolution) -> str:
     target = leads.destination
-    return name_of(target.kind, target.id) if target else ""
+    return called(target.kind, target.id) if target else ""

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from appliance.services.dids import DidRange
-from portal.core.forms import Choice, Number, StateForm, Target, Text
+from portal.core.forms import Choice, Joined, Number, StateForm, Target, Text
 from portal.core.i18n import _, _l
-from portal.core.outside_numbers import e164
 from portal.core.screens import Column, Part, Record, Screen, choices
+from portal.dids.ranges import ends, written
 
 
 class DidForm(StateForm):
@@ -16,8 +16,13 @@ class DidForm(StateForm):
 
     label = Text(_l("Name"), hint=_l("For example: block of the head office."))
     trunk = Choice(_l("Line"), lambda: choices("trunk"))
-    first = Text(_l("First number"), clean=e164, hint=_l("For example 0522 123400."))
-    last = Text(_l("Last number"), clean=e164, hint=_l("The same for a single number."))
+    numbers = Joined(
+        _l("Numbers"),
+        ("first", "last"),
+        written,
+        ends,
+        hint=_l("One number, or a whole block in one line: 0522 123400-499."),
+    )
     direct_digits = Number(
         _l("Digits that dial an extension"),
         hint=_l("3: a call to 0522 123415 rings at 415. 0: no direct dialling."),
@@ -34,7 +39,7 @@ class DidForm(StateForm):
 
 def _numbers(record: Record) -> Any:
     each = record.objects[""]
-    return each.first if each.first == each.last else f"{each.first} – {each.last}"
+    return written(each.first, each.last)
 
 
 def _count(record: Record) -> str:
@@ -63,11 +68,13 @@ class Dids(Screen):
     title = _l("Numbers")
     noun = _l("numbers")
     add_label = _l("Add numbers")
+    lead = _l("The outside numbers that are ours. A block of a thousand is one line.")
     empty = _l("No outside number yet. Add a line first, then its numbers: a whole block at once.")
     icon = "numbers"
     section = "lines"
+    edit_template = "dids/edit.html"
     bulk = ("trunk", "direct_digits", "direct_prefix", "otherwise")
-    match = ("first",)
+    match = ("numbers",)
     presets = {"operator": ("view",), "hr": ("view",)}  # noqa: RUF012
 
     def label(self, record: Record) -> str:

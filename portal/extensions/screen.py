@@ -7,8 +7,18 @@ from typing import Any
 
 from appliance.services.extensions import Extension
 from portal.core.draft import Edit
-from portal.core.forms import LANGUAGE_CHOICES, Choice, Number, StateForm, Switch, Target, Text
+from portal.core.forms import (
+    LANGUAGE_CHOICES,
+    Choice,
+    Number,
+    StateForm,
+    Switch,
+    Target,
+    Text,
+    defaults,
+)
 from portal.core.i18n import _l
+from portal.core.outside_numbers import e164
 from portal.core.pages import name_of
 from portal.core.screens import Column, Part, Record, Screen, choices
 from portal.extensions import leaving
@@ -34,6 +44,17 @@ class ExtensionForm(StateForm):
         _l("A second call knocks"),
         hint=_l("Off: the number is busy as soon as one of its telephones is in a call."),
     )
+    class_of_service = Choice(
+        _l("Class of service"),
+        lambda: choices("class_of_service"),
+        empty=defaults(Extension)["class_of_service"],
+        hint=_l("Whom it may call outside. Forwards and transfers count by it too."),
+    )
+    presented_number = Text(
+        _l("Number shown outside"),
+        clean=e164,
+        hint=_l("One of ours. Empty: the own direct number, else that of the line."),
+    )
     on_busy = Target(_l("Busy: calls go to"), nothing=_l("the busy tone"))
     on_no_answer = Target(
         _l("Not answered: calls go to"), nothing=_l("the announcement that says so")
@@ -57,7 +78,7 @@ class Extensions(Screen):
         Column("number", _l("Number")),
         Column("label", _l("Name"), show=_shown_name),
         Column("ring_time_s", _l("Ring time"), show=lambda r: f"{r.objects[''].ring_time_s} s"),
-        Column("language", _l("Language"), narrow=False),
+        Column("class_of_service", _l("Class of service"), kind="class_of_service", narrow=False),
     )
     title = _l("Extensions")
     noun = _l("extension")
@@ -68,6 +89,7 @@ class Extensions(Screen):
         "language",
         "ring_time_s",
         "call_waiting",
+        "class_of_service",
         "on_busy",
         "on_no_answer",
         "on_unreachable",

@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from appliance.services.inbound_routes import InboundRoute
-from portal.core.forms import Choice, Lines, StateForm, Target, Text
+from portal.core.destinations import called
+from portal.core.forms import Choice, Joined, Lines, StateForm, Target, Text
 from portal.core.i18n import _, _l
-from portal.core.outside_numbers import e164, prefix
-from portal.core.pages import name_of
+from portal.core.outside_numbers import prefix
 from portal.core.screens import Column, Part, Record, Screen
+from portal.dids.ranges import ends_or_one, written
 
 CALLERS = (
     ("any", _l("everybody")),
@@ -29,9 +30,12 @@ class InboundRouteForm(StateForm):
     parts = {"": InboundRoute}  # noqa: RUF012
 
     label = Text(_l("Name"))
-    first = Text(_l("Number"), clean=e164, hint=_l("One of the company's own, e.g. 0522 123400."))
-    last = Text(
-        _l("Last number"), clean=e164, hint=_l("Only for several numbers in a row; else empty.")
+    numbers = Joined(
+        _l("Number"),
+        ("first", "last"),
+        written,
+        ends_or_one,
+        hint=_l("One of the company's own, or several in one line: 0522 123400-409."),
     )
     destination = Target(_l("Rings at"))
     callers = Choice(_l("For callers"), CALLERS)
@@ -42,12 +46,12 @@ class InboundRouteForm(StateForm):
 
 def _numbers(record: Record) -> Any:
     each = record.objects[""]
-    return f"{each.first} – {each.last}" if each.last else each.first
+    return written(each.first, each.last)
 
 
 def _destination(record: Record) -> Any:
     target = record.objects[""].destination
-    return name_of(target.kind, target.id)
+    return called(target.kind, target.id)
 
 
 def _callers(record: Record) -> Any:
@@ -68,6 +72,10 @@ class InboundRoutes(Screen):
     title = _l("Incoming rules")
     noun = _l("incoming rule")
     add_label = _l("Add a rule")
+    lead = _l(
+        "The first that fits takes the call, from top to bottom. Then comes direct dialling, then "
+        "what the block says of its other numbers."
+    )
     empty = _l(
         "No rule yet. Numbers ring by direct dialling; a rule sends a number somewhere else, "
         "for example the main number to a ring group."
@@ -75,7 +83,8 @@ class InboundRoutes(Screen):
     icon = "arrow-down-left"
     section = "lines"
     bulk = ("destination", "callers")
-    match = ("first",)
+    match = ("label",)
+    ordered = True
     presets = {"operator": ("view",)}  # noqa: RUF012
 
     def label(self, record: Record) -> str:

@@ -68,6 +68,9 @@ class OutboundRoutes(Screen):
     icon = "arrow-up-right"
     section = "lines"
     match = ("label",)
+    bulk = ("trunks", "sites")
+    ordered = True
+    lead = _l("The first that fits a call says which lines it tries, from top to bottom.")
 
     def label(self, record: Record) -> str:
         """By its name, or by what it is for."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from appliance.services.extensions import Extension
 from appliance.services.users import User
-from portal.core.forms import LANGUAGE_CHOICES, Choice, Number, StateForm, Text
+from portal.core.forms import LANGUAGE_CHOICES, Choice, Number, StateForm, Text, defaults
 from portal.core.i18n import _l
 from portal.core.screens import choices
 
@@ -33,4 +33,11 @@ class PersonForm(StateForm):
         part="extension",
         unit=_l("seconds"),
         hint=_l("How long a call rings before it counts as not answered."),
+    )
+    class_of_service = Choice(
+        _l("Class of service"),
+        lambda: choices("class_of_service"),
+        part="extension",
+        empty=defaults(Extension)["class_of_service"],
+        hint=_l("Whom the extension may call outside."),
     )

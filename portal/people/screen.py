@@ -36,7 +36,7 @@ class People(Screen):
         "Nobody is here yet. Add people one by one, or take them all at once from a CSV file."
     )
     icon = "users"
-    bulk = ("department", "site", "language", "ring_time_s")
+    bulk = ("department", "site", "language", "ring_time_s", "class_of_service")
     match = ("number", "email")
     presets = {  # noqa: RUF012
         "hr": ("view", "edit"),

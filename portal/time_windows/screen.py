@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
 from typing import Any
 
 from appliance.services.classes_of_service import TimeWindow
@@ -30,11 +32,34 @@ class OpeningForm(RowForm):
     end = Text(_l("To"))
 
 
+class Openings(Rows):
+    """Openings; in CSV files `mon,tue,wed 08:00-19:00`, several with | between them."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.in_csv = True
+
+    def _cells(self, text: str) -> Iterator[tuple[str, str]]:
+        for index, row in enumerate(part for part in text.split("|") if part.strip()):
+            names, _blank, hours = row.strip().partition(" ")
+            begin, _hyphen, end = hours.strip().partition("-")
+            where = f"{self.name}{self._separator}{index}{self._separator}"
+            yield from ((f"{where}days", day) for day in re.split(r"[,+]", names))
+            yield from ((f"{where}begin", begin.strip() or "?"), (f"{where}end", end.strip()))
+
+    def text(self) -> str:
+        rows = (entry.form for entry in self.entries)
+        return "|".join(
+            f"{','.join(row['days'].plain())} {row['begin'].plain()}-{row['end'].plain()}"
+            for row in rows
+        )
+
+
 class TimeWindowForm(StateForm):
     parts = {"": TimeWindow}  # noqa: RUF012
 
     label = Text(_l("Name"))
-    openings = Rows(
+    openings = Openings(
         _l("Open"),
         OpeningForm,
         hint=_l("By the clock of the caller's site; 24:00 is the end of the day."),

@@ -14,7 +14,8 @@ from portal.core.choosing import Several
 from portal.core.forms import Choice, Hidden, Lines, Number, StateForm, Switch, Text
 from portal.core.i18n import _, _l
 from portal.core.outside_numbers import e164
-from portal.core.screens import Column, Part, Record, Screen
+from portal.core.screens import Column, Part, Record, Screen, slug
+from portal.trunks import views
 
 KINDS = (
     ("registration", _l("We register with user and password")),
@@ -140,6 +141,7 @@ class Trunks(Screen):
     title = _l("Lines")
     noun = _l("line")
     add_label = _l("Add a line")
+    lead = _l("The ways outside. Calls try them by priority and pass over one that is down.")
     empty = _l("No line to the outside yet. Have the carrier's letter at hand and add the first.")
     icon = "route"
     section = "lines"
@@ -155,6 +157,17 @@ class Trunks(Screen):
         | {"forwarded", "codecs", "dtmf", "encrypt_media", "presents_all"}
     )
     """Fields that most carriers' letters do not speak of; the page folds them away."""
+
+    def wanted_id(self, part: str, held: Any) -> str:
+        """Lines are named after what they are called: a number may change."""
+        return slug(held.label) or super().wanted_id(part, held)
+
+    def now(self, record: Record) -> dict[str, Any] | None:
+        """How the line is; None when nobody can tell."""
+        return views.now(record.id)
+
+    def said(self, state: dict[str, Any]) -> str:
+        return views.said(state)
 
     def carriers(self) -> Mapping[str, TrunkShape]:
         """What a new line can begin with."""

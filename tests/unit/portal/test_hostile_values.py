@@ -47,6 +47,7 @@ MADE = (
     ("pickup-groups", {"name": "Ufficio", "members": "201, 205"}),
     ("voicemail-boxes", {"extension": "201"}),
     ("music-on-hold", {"name": "Inverno", "order": "random"}),
+    ("number-ranges", {"purpose": "people", "first": "200", "last": "299"}),
 )
 """What the sample company has none of."""
 

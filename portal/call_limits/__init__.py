@@ -1,0 +1,1 @@
+"""Limits on calls abroad, and the rights of the system itself."""
