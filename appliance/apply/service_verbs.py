@@ -32,7 +32,9 @@ class ServiceVerbs:
         """Every process of the machine, and how many calls are up."""
         facts = self._machine.overseer.look()
         calls = self._machine.sentinel.console.calls()
-        return {"services": [asdict(each) for each in facts], "calls": calls}
+        percent = self._machine.sentinel.percent
+        listed = [{**asdict(each), "processor_percent": percent(each)} for each in facts]
+        return {"services": listed, "calls": calls}
 
     def restart_service(self, request: Mapping[str, Any]) -> None:
         """Start one process again. For Asterisk, `calls` is how many calls its asker knows

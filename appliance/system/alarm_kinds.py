@@ -160,12 +160,22 @@ _ALL = (
     AlarmKind(
         "trunk-down",
         "critical",
-        Words("The line “%(subject)s” is down: %(reason)s",
-              "La linea «%(subject)s» non funziona: %(reason)s"),
+        Words("The line “%(subject)s” does not answer.", "La linea «%(subject)s» non risponde."),
         Words(
             "Calls take the next line. Check the internet connection, then ask the carrier.",
             "Le chiamate usano la linea successiva. Controllare la connessione a internet, poi "
             "chiamare l'operatore.",
+        ),
+    ),
+    AlarmKind(
+        "trunk-refused",
+        "critical",
+        Words("The line “%(subject)s” does not take our registration.",
+              "La linea «%(subject)s» non accetta la nostra registrazione."),
+        Words(
+            "Calls take the next line. Check user and password of the line with the carrier.",
+            "Le chiamate usano la linea successiva. Verificare con l'operatore utente e password "
+            "della linea.",
         ),
     ),
     AlarmKind(

@@ -16,6 +16,9 @@ from appliance.system import certificate_facts, mail, space
 from appliance.system.alarms import AlarmBook, Raised
 from appliance.system.overseer import ProcessFacts
 
+LABELS = {"web": "HTTPS", "server": "SIP TLS", "authority": "CA"}
+"""What people of every language call them."""
+
 DISK_WARNING, DISK_CRITICAL, DISK_SLACK = 0.80, 0.90, 0.02
 MEMORY_SHORT, MEMORY_ENOUGH = 0.08, 0.12
 SOON_DAYS = 3
@@ -66,9 +69,9 @@ def certificates(layout: Layout, now: float) -> Iterator[Raised]:
         values = {"days": str(max(days, 0))}
         warn = OWN_WARN_DAYS if facts.own else OTHERS_WARN_DAYS
         if days < SOON_DAYS:
-            yield Raised("certificate-expires-soon", facts.name, values)
+            yield Raised("certificate-expires-soon", LABELS[facts.name], values)
         elif days < warn:
-            yield Raised("certificate-expires", facts.name, values)
+            yield Raised("certificate-expires", LABELS[facts.name], values)
 
 
 class Clock:

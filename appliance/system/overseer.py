@@ -21,7 +21,7 @@ from appliance.system.watch import unit_of
 @dataclass(frozen=True, slots=True)
 class ProcessFacts:
     """One process now. `phase` is ready, starting, waiting, failing or stopped; `since`
-    seconds since 1970 from when; `processor_s` the time that it has computed so far."""
+    seconds since 1970 from when; `processor_ms` the time that it has computed so far."""
 
     name: str
     purpose: str
@@ -30,7 +30,7 @@ class ProcessFacts:
     since: int = 0
     restarts: int = 0
     memory_bytes: int = 0
-    processor_s: int = 0
+    processor_ms: int = 0
     pid: int = 0
 
 
@@ -113,7 +113,7 @@ def _of_unit(process: Process, said: Mapping[str, str]) -> ProcessFacts:
         _number(said.get("ActiveEnterTimestamp", "").lstrip("@")),
         _number(said.get("NRestarts", "")),
         _number(said.get("MemoryCurrent", "")),
-        _number(said.get("CPUUsageNSec", "")) // 10**9,
+        _number(said.get("CPUUsageNSec", "")) // 10**6,
         _number(said.get("MainPID", "")),
     )
 
@@ -171,7 +171,7 @@ class Supervised:
 
 
 def _sums_of_sessions() -> dict[int, tuple[int, int]]:
-    """Session -> (bytes of memory, seconds of processor) of all its processes (proc(5)).
+    """Session -> (bytes of memory, milliseconds of processor) of all its processes (proc(5)).
 
     The supervisor gives each process a session of its own, whose number is that of its
     first process.
@@ -185,7 +185,7 @@ def _sums_of_sessions() -> dict[int, tuple[int, int]]:
             continue
         session = int(fields[3])
         memory, processor = sums.get(session, (0, 0))
-        used = (int(fields[11]) + int(fields[12])) // ticks
+        used = (int(fields[11]) + int(fields[12])) * 1000 // ticks
         sums[session] = memory + int(fields[21]) * page, processor + used
     return sums
 

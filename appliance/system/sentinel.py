@@ -69,6 +69,7 @@ class Sentinel:
     _processes: watchers.Processes = field(default_factory=watchers.Processes)
     _counter: RestartCounter = field(default_factory=RestartCounter)
     _facts: tuple[ProcessFacts, ...] = ()
+    _facts_at: float = 0.0
     _stop: threading.Event = field(default_factory=threading.Event)
 
     def start(self) -> None:
@@ -100,11 +101,19 @@ class Sentinel:
         self._tried("tidying", self.tidy)
         self._tried("figures", self._write_figures)
 
+    def percent(self, now: ProcessFacts) -> int:
+        """How much of one processor a process has used since the last look."""
+        before = next((each for each in self._facts if each.name == now.name), now)
+        passed_ms = (time.monotonic() - self._facts_at) * 1000
+        if before.pid != now.pid or passed_ms <= 0:
+            return 0
+        return max(0, round((now.processor_ms - before.processor_ms) * 100 / passed_ms))
+
     def _look_at_clock(self) -> Iterable[Raised]:
         return self._clock.look(watchers.synchronised(), time.monotonic())
 
     def _look_at_processes(self) -> Iterable[Raised]:
-        self._facts = self.overseer.look()
+        self._facts, self._facts_at = self.overseer.look(), time.monotonic()
         often = self._counter.often(self._facts)
         return self._processes.look(self._facts, often, WITHIN_S // 60, time.monotonic())
 

@@ -76,8 +76,8 @@ class PretendMachine:
         self._alarms = [
             _alarm(
                 *("trunk-down", "critical", "Alfatel", 1500),
-                en="The line “Alfatel” is down: no answer",
-                it="La linea «Alfatel» non funziona: nessuna risposta",
+                en="The line “Alfatel” does not answer.",
+                it="La linea «Alfatel» non risponde.",
                 advice_en="Calls take the next line. Check the internet connection, then ask the "
                 "carrier.",
                 advice_it="Le chiamate usano la linea successiva. Controllare la connessione a "
@@ -177,7 +177,8 @@ class PretendMachine:
                 "since": self._started.get(name, now - 86400),
                 "restarts": int(name in self._started),
                 "memory_bytes": (20 + 12 * number) * 1024 * 1024,
-                "processor_s": 40 * number,
+                "processor_ms": 40_000 * number,
+                "processor_percent": number,
                 "pid": 1000 + number,
             }
             for number, name in enumerate(names)

@@ -32,7 +32,10 @@ def down(pbx):
 def test_lines_that_do_not_answer_or_refuse_us_are_told_of_within_a_minute(pbx):
     pbx.apply_services(trunks=trunks.State((GHOST, REFUSED, OFF)))
     until(60 - EVERY_S, lambda: len(down(pbx)) == 2, "not both lines are called down")
-    assert [each.subject for each in down(pbx)] == ["Ghost line", "Refused line"]
+    assert [(each.name, each.subject) for each in down(pbx)] == [
+        ("trunk-down", "Ghost line"),
+        ("trunk-refused", "Refused line"),
+    ]
 
 
 @pytest.mark.row("D1")

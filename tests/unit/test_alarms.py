@@ -38,7 +38,7 @@ def book(tmp_path, clock):
     return AlarmBook(tmp_path / "alarms.json", clock)
 
 
-DOWN = Raised("trunk-down", "Alfatel", {"reason": "no answer"})
+DOWN = Raised("trunk-down", "Alfatel")
 
 
 def test_what_a_source_does_not_tell_any_more_is_over(book, clock):

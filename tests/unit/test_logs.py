@@ -160,8 +160,8 @@ def test_what_systemd_says_becomes_the_same_facts(monkeypatch):
     assert len(facts) == len(table(appliance_site()))
     asterisk, portal = facts["asterisk"], facts["portal"]
     assert (asterisk.phase, asterisk.restarts, asterisk.memory_bytes) == ("failing", 4, 0)
-    assert asterisk.processor_s == 0
-    assert (portal.phase, portal.memory_bytes, portal.processor_s) == ("starting", 73400320, 2)
+    assert asterisk.processor_ms == 0
+    assert (portal.phase, portal.memory_bytes, portal.processor_ms) == ("starting", 73400320, 2500)
 
 
 def test_only_processes_of_the_table_are_restarted(monkeypatch):

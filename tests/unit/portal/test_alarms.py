@@ -15,7 +15,7 @@ def alarmed(manager, app):
 
 def test_alarms_say_what_is_wrong_and_what_to_do(alarmed):
     page = alarmed.get("/alarms/").text
-    assert "La linea «Alfatel» non funziona" in page
+    assert "La linea «Alfatel» non risponde" in page
     assert "chiamare l&#39;operatore" in page
 
 
