@@ -18,8 +18,8 @@ from pathlib import Path
 from appliance import product
 from appliance.apply import atomic
 
-LEFT_OUT = ("updates",)
-"""Folders below a process's own that are no data: bundles that were uploaded."""
+LEFT_OUT = ("uploads",)
+"""Folders below a process's own that are no data: files that people have sent."""
 
 
 @dataclass(frozen=True, slots=True)

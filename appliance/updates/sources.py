@@ -58,7 +58,7 @@ def folder_of(layout: Layout) -> Path:
 
 def uploads_of(layout: Layout) -> Path:
     """Where the portal keeps what was uploaded."""
-    return layout.state_of("portal") / "updates"
+    return layout.state_of("portal") / "uploads"
 
 
 @contextmanager

@@ -26,7 +26,7 @@ from portal.core.sentences import fault_text
 PAGES = Blueprint("updates", __name__, url_prefix="/updates")
 GUARDED = (Guarded("updates", _l("Updates"), verbs=("view", "apply")),)
 
-FOLDER = "updates"
+FOLDER = "uploads"
 SUFFIX = ".update"
 LARGEST = LARGEST_UPDATE_MB * 1024 * 1024
 

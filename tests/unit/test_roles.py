@@ -120,3 +120,9 @@ def test_the_package_list_of_setup_names_every_package_of_ours():
 def test_the_root_of_the_tests_has_what_the_portal_of_an_appliance_has():
     said = yaml.safe_load((CHECKOUT / "roles/portal/defaults/main.yml").read_text())
     assert set(said["portal_packages"]) <= set(debian_root.PACKAGES)
+
+
+def test_data_are_copied_before_any_process_can_change_them():
+    before = " ".join(unit("centralino-trial.service")["Before"])
+    assert [name for name in TABLE if unit_of(TABLE[name]) not in before] == []
+    assert "centralino-first-boot.service" in before

@@ -30,7 +30,7 @@ def english(manager):
 
 
 def uploads(app):
-    return sorted(path.name for path in (app.extensions["settings"].folder / "updates").iterdir())
+    return sorted(path.name for path in (app.extensions["settings"].folder / "uploads").iterdir())
 
 
 @pytest.mark.row("D1")
@@ -55,7 +55,7 @@ def test_an_upload_is_kept_under_a_harmless_name_and_replaces_the_one_before(app
     sent(english, "b.update", b"second")
     (second,) = uploads(app)
     assert second.startswith("b-")
-    assert (app.extensions["settings"].folder / "updates" / second).read_bytes() == b"second"
+    assert (app.extensions["settings"].folder / "uploads" / second).read_bytes() == b"second"
 
 
 def test_what_is_no_update_by_its_name_is_told_at_once(app, english):

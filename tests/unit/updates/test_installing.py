@@ -128,7 +128,7 @@ def test_progress_is_shown_and_work_can_be_stopped(machine):
 
 def test_an_upload_that_was_installed_is_removed_and_others_are_not(machine):
     laid = machine.lay()
-    uploads = machine.layout.state_of("portal") / "updates"
+    uploads = machine.layout.state_of("portal") / "uploads"
     uploads.mkdir(parents=True)
     (uploads / "sent.update").write_bytes(laid.read_bytes())
     assert done(machine, source=Source("upload", "sent.update"))["error"] is None
@@ -139,7 +139,7 @@ def test_an_upload_that_was_installed_is_removed_and_others_are_not(machine):
 
 def test_a_link_in_the_place_of_an_upload_is_not_followed(machine):
     laid = machine.lay()
-    uploads = machine.layout.state_of("portal") / "updates"
+    uploads = machine.layout.state_of("portal") / "uploads"
     uploads.mkdir(parents=True)
     (uploads / "sent.update").symlink_to(laid)
     assert "not there" in said(done(machine, source=Source("upload", "sent.update")))

@@ -19,8 +19,8 @@ NEW = Release("1.1.0", "2026-02-01T00:00:00+00:00", Schemas(1, 2))
 def data(machine):
     """A file of the portal's, which a migration would change."""
     folder = machine.layout.state_of("portal")
-    (folder / "updates").mkdir(parents=True)
-    (folder / "updates/large.update").write_bytes(b"x")
+    (folder / "uploads").mkdir(parents=True)
+    (folder / "uploads/large.update").write_bytes(b"x")
     (folder / "portal.sqlite3").write_text("first form")
     return folder / "portal.sqlite3"
 
@@ -122,7 +122,7 @@ def test_without_room_for_the_copy_nothing_is_tried(installed, data, monkeypatch
 
 def test_uploads_are_no_data_to_copy(installed, data):
     migrated(installed, data)
-    assert not (installed.kept.snapshot / "centralino-portal/updates").exists()
+    assert not (installed.kept.snapshot / "centralino-portal/uploads").exists()
     assert not (installed.kept.snapshot / "centralino-updates").exists()
 
 
