@@ -42,16 +42,25 @@ def ready(machine: Machine) -> bool:
     Asking costs the machine seconds of its processor, so it is left alone in between.
     """
     script = _SILENT.format(call="slots.silent_processes()")
-    status, said, _ = machine.attempt(PYTHON, "-c", script)
-    found = status == 0 and json.loads(said) == []
+    try:
+        status, said, _ = machine.attempt(PYTHON, "-c", script, within_s=300)
+        found = status == 0 and json.loads(said) == []
+    except (OSError, ValueError):
+        found = False
     if not found:
         time.sleep(5)
     return found
 
 
 def started_anew(machine: Machine, boot: str) -> bool:
-    """Whether the machine runs again after the start that `boot` names."""
-    return machine.agent_answers() and machine.run("cat", BOOT_ID) != boot
+    """Whether the machine runs again after the start that `boot` names.
+
+    An answer that breaks off is one of a machine that is just going down.
+    """
+    try:
+        return machine.agent_answers() and machine.run("cat", BOOT_ID) != boot
+    except (OSError, ValueError):
+        return False
 
 
 def memory_in_use_mb(machine: Machine) -> float:
