@@ -37,6 +37,7 @@ def main() -> None:
             services=not options.no_services,
             keep_clock=options.keep_clock,
             renegotiate_s=options.renegotiate_s,
+            profile=options.profile,
         ),
     )
 

@@ -5,6 +5,7 @@ python -m failover_router PROFILE --run /run/router --state /var/lib/router
 
 from __future__ import annotations
 
+import json
 import logging
 import secrets
 import time
@@ -15,13 +16,15 @@ from typing import Any
 
 from failover_router import kernel, lan, openvpn, packets, routes, rules, shaping
 from failover_router.children import Child
+from failover_router.decoding import decode
+from failover_router.drill import PROBE_S, Drill, Order
 from failover_router.echo import write_json
 from failover_router.kernel import KernelError
 from failover_router.loop import Loop
 from failover_router.metrics import Metrics
-from failover_router.policy import Choice, Event, Machine, Move, Spent, Tick
+from failover_router.policy import Choice, Event, Machine, Move, Spent, State, Tick
 from failover_router.prober import Asker, Identity, Numbers
-from failover_router.router_profile import RouterProfile
+from failover_router.router_profile import ProfileError, RouterProfile, read
 from failover_router.survival import CUT_OFF_AFTER_S, Survival
 from failover_router.usage import Usage
 from failover_router.watched import Watched
@@ -37,6 +40,7 @@ TUNNEL_ALIVE_S = 3.0
 TUNNEL_OVERHEAD = 56
 """What OpenVPN in UDP over IPv4 adds to a packet (52 bytes with AES-256-GCM), and a little."""
 
+PROFILE_EVERY_S = 5.0
 SMALLEST_MTU, LARGEST_MTU = 1200, 1440
 MOVES_KEPT = 100
 NEXT_ADDRESS_AFTER_S = 5.0
@@ -46,7 +50,8 @@ NEXT_ADDRESS_AFTER_S = 5.0
 @dataclass(frozen=True, slots=True)
 class Options:
     """How the agent is started. `services` also starts dnsmasq and chrony; `account` is the
-    user and group that OpenVPN goes on as."""
+    user and group that OpenVPN goes on as. When the file `profile` changes, the agent ends,
+    to be started anew with it."""
 
     run: Path
     state: Path
@@ -55,6 +60,7 @@ class Options:
     services: bool = True
     keep_clock: bool = False
     renegotiate_s: int = 3600
+    profile: Path | None = None
 
 
 class BranchRouter:
@@ -69,9 +75,10 @@ class BranchRouter:
         self.numbers = Numbers()
         self.identity = _identity(profile)
         self.usage = Usage(options.state / "usage.json")
-        self.moves: deque[Move] = deque(maxlen=MOVES_KEPT)
+        self.moves: deque[tuple[int, Move]] = deque(maxlen=MOVES_KEPT)
         self.moves_total = 0
         self.survival = Survival(False)
+        self.drill: Drill | None = None
         self.queues: dict[str, str] = {}
         self.mtu = LARGEST_MTU
         self._server = 0
@@ -101,6 +108,8 @@ class BranchRouter:
         self.loop.every(TUNNEL_PROBE_S, self._probe_tunnels)
         self.loop.every(1.0, self._write_status)
         self.loop.every(60.0, self.usage.keep)
+        (self.options.run / "order.json").unlink(missing_ok=True)  # an order is followed once
+        self.loop.every(PROFILE_EVERY_S, self._look_at_profile)
         Metrics(self.loop, (self.profile.lan.address, rules.METRICS_PORT), self.status)
 
     def run(self) -> None:
@@ -171,8 +180,8 @@ class BranchRouter:
         for move in moves:
             if move.role == "second" and self.profile.mode == "floating":
                 continue
-            self.moves.append(move)
             self.moves_total += 1
+            self.moves.append((self.moves_total, move))
             figures = move.figures
             log.warning(
                 "%s moves from %s to %s: %s (loss %.0f %%, %.1f ms, jitter %.1f ms, %d in a row)",
@@ -204,7 +213,8 @@ class BranchRouter:
         now = self.loop.clock()
         self._look()
         for watched in self.watched:
-            used = self.usage.count(watched.line.name, kernel.bytes_of(watched.line.interface))
+            received_and_sent = sum(kernel.counters(watched.line.interface))
+            used = self.usage.count(watched.line.name, received_and_sent)
             cap = watched.line.monthly_cap_mb * 1_000_000
             over = bool(watched.line.metered and cap and used >= cap)
             if over != self.machine.lines[watched.line.name].over:
@@ -215,6 +225,7 @@ class BranchRouter:
             child.look(now)
         self._watch_survival(now)
         self._set_mtu()
+        self._look_at_order(now)
         self._try_next_address(now)
 
     def _begin_when_heard(self, now: float) -> None:
@@ -239,6 +250,12 @@ class BranchRouter:
     def _tunnel_asker(self, tunnel: int) -> Asker:
         def heard(_rtt_s: float, _size: int) -> None:
             self._tunnel_heard[tunnel] = self.loop.clock()
+            if self.drill is not None:
+                self.drill.heard(self.loop.clock())
+
+        def missed(_sent: float) -> None:
+            if self.drill is not None:
+                self.drill.lost += 1
 
         return Asker(
             self.loop,
@@ -247,7 +264,7 @@ class BranchRouter:
             packets.NO_LINE,
             routes.TUNNELS[tunnel],
             heard,
-            lambda _sent: None,
+            missed,
         )
 
     def _probe_tunnels(self) -> None:
@@ -278,6 +295,67 @@ class BranchRouter:
             names = [routes.TUNNELS[each] for each in routes.tunnels_of(self.profile)]
             kernel.ip([f"link set {name} mtu {mtu}" for name in names])
 
+    def _look_at_profile(self) -> None:
+        """End when another profile is there; one that cannot be read is left alone."""
+        if self.options.profile is None:
+            return
+        try:
+            found = read(self.options.profile.read_bytes())
+        except (OSError, ProfileError) as error:
+            log.error("the profile on the disk cannot be used: %s", error)
+            return
+        if found != self.profile:
+            log.warning("another profile is there: starting anew with it")
+            self.loop.over = True
+
+    # ── drills ────────────────────────────────────────────────────────────────────
+
+    def _look_at_order(self, now: float) -> None:
+        """Follow what the reporter has brought; a file that says nothing new is nothing."""
+        try:
+            order = decode(Order, json.loads((self.options.run / "order.json").read_bytes()))
+        except FileNotFoundError:
+            return
+        except ValueError as error:
+            log.warning("the order makes no sense: %s", error)
+            return
+        good = self._good_lines(now)
+        drill = self.drill
+        told = order.kind == "abort" and drill is not None and drill.order.id == order.id
+        if drill is not None and drill.state == "running":
+            was_cut = drill.cut
+            drill.step(now, good, emergency=order.emergency, told=told)
+            if was_cut and not drill.cut:
+                kernel.nft(rules.cut(""))
+                log.warning("drill %s: the line is whole again", drill.order.id)
+        elif order.kind == "drill" and (drill is None or drill.order.id != order.id):
+            self._begin_drill(order, now, good)
+
+    def _begin_drill(self, order: Order, now: float, good: list[str]) -> None:
+        names = [line.name for line in self.profile.lines]
+        calls = kernel.calls(self.profile.server.inner_address, rules.RTP_RANGE)
+        self.drill = Drill.begin(order, now, good, names, calls)
+        log.warning("drill %s on %s: %s %s", order.id, order.line, *_outcome(self.drill))
+        if self.drill.cut:
+            kernel.nft(rules.cut(self.profile.line(order.line).interface))
+            self._probe_for_drill()
+
+    def _probe_for_drill(self) -> None:
+        if self.drill is None or self.drill.state != "running":
+            return
+        active = self.wiring.active
+        far = (self.profile.server.tunnel_gateways[active], self.profile.server.probe_port)
+        self.tunnel_askers[active].ask(far, active, 1.0)
+        self.drill.sent += 1
+        self.loop.after(PROBE_S, self._probe_for_drill)
+
+    def _good_lines(self, now: float) -> list[str]:
+        return [
+            name
+            for name, state in self.machine.lines.items()
+            if state.state(now) in (State.GOOD, State.HEALING)
+        ]
+
     # ── what is told ──────────────────────────────────────────────────────────────
 
     def status(self) -> dict[str, Any]:
@@ -288,6 +366,7 @@ class BranchRouter:
             "site": self.profile.site,
             "label": self.profile.label,
             "generation": self.profile.identity.generation,
+            "boot": f"{self.identity.instance:016x}",
             "mode": self.profile.mode,
             "at": round(time.time(), 1),
             "up_s": round(now - self._began),
@@ -302,14 +381,18 @@ class BranchRouter:
                 for each in routes.tunnels_of(self.profile)
             ],
             "moves_total": self.moves_total,
-            "moves": [self._told(move) for move in self.moves],
+            "moves": [self._told(number, move) for number, move in self.moves],
             "survival": self.survival.told(),
+            "drill": self.drill.told(now) if self.drill else None,
         }  # fmt: skip
 
     def _line_status(self, watched: Watched, now: float) -> dict[str, Any]:
         state = self.machine.lines[watched.line.name]
         figures, found = state.score.figures(), state.state(now)
+        received, sent = kernel.counters(watched.line.interface)
         return {
+            "received_bytes": received,
+            "sent_bytes": sent,
             "name": watched.line.name,
             "state": found.name.lower(),
             "state_number": int(found),
@@ -324,9 +407,11 @@ class BranchRouter:
             "queue": self.queues.get(watched.line.name, ""),
         }
 
-    def _told(self, move: Move) -> dict[str, Any]:
+    def _told(self, number: int, move: Move) -> dict[str, Any]:
         ago = self.loop.clock() - move.at
         return {
+            "number": number,
+            "gap_ms": round(move.gap_s * 1000),
             "at": round(time.time() - ago, 2),
             "role": move.role,
             "from": move.old,
@@ -343,3 +428,7 @@ class BranchRouter:
 def _identity(profile: RouterProfile) -> Identity:
     key = bytes.fromhex(profile.server.probe_key)
     return Identity(profile.identity.number, profile.identity.generation, secrets.randbits(32), key)
+
+
+def _outcome(drill: Drill) -> tuple[str, str]:
+    return drill.state, drill.why

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import logging
+import re
 import socket
 import struct
 import subprocess
@@ -110,13 +111,26 @@ def learnt_gateway(order: int, interface: str) -> str | None:
     return said[said.index("via") + 1] if "via" in said else ""
 
 
-def bytes_of(interface: str) -> int:
-    """Bytes that have passed in both directions since the interface is there."""
+def counters(interface: str) -> tuple[int, int]:
+    """(received, sent) bytes since the interface is there."""
     folder = NET / interface / "statistics"
     try:
-        return sum(int((folder / name).read_text()) for name in ("rx_bytes", "tx_bytes"))
+        received, sent = (int((folder / f"{way}_bytes").read_text()) for way in ("rx", "tx"))
     except OSError:
+        return 0, 0
+    return received, sent
+
+
+def calls(inner: str, ports: tuple[int, int]) -> int:
+    """Calls in progress: connections of sound to the appliance that the kernel follows. RTP has
+    the even ports (RFC 3550 section 11)."""
+    try:
+        said = _run(["conntrack", "-L", "-p", "udp", "--dst", inner], "").stdout
+    except FileNotFoundError:
         return 0
+    found = (re.search(r"dport=(\d+)", line) for line in said.splitlines())
+    numbers = {int(each[1]) for each in found if each}
+    return sum(ports[0] <= each <= ports[1] and each % 2 == 0 for each in numbers)
 
 
 def link_events() -> socket.socket:

@@ -116,7 +116,8 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class Move:
-    """One role went from one line to another, and the figures that caused it."""
+    """One role went from one line to another, and the figures that caused it; `gap_s` is how
+    long nothing had come back over the old one."""
 
     role: Role
     at: float
@@ -124,6 +125,7 @@ class Move:
     new: str
     cause: Cause
     figures: Figures
+    gap_s: float = 0.0
 
 
 class LineState:
@@ -255,7 +257,8 @@ class Machine:
         if old == new:
             return new, None
         blamed = self.lines.get(old) or self.lines[new]
-        return new, Move(role, now, old, new, cause, blamed.score.figures())
+        gap_s = now - blamed.score.answered_at if blamed.score.heard and old else 0.0
+        return new, Move(role, now, old, new, cause, blamed.score.figures(), gap_s)
 
     def _may(self, state: LineState, role: Role) -> bool:
         return role != "data" or state.line.carries != "voice" or self._borrow

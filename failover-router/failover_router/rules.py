@@ -13,7 +13,8 @@ from failover_router.router_profile import RouterProfile
 from failover_router.routes import TUNNELS
 
 SIP_PORTS = "5060"
-RTP_PORTS = "10000-19999"
+RTP_RANGE = (10000, 19999)
+RTP_PORTS = "{}-{}".format(*RTP_RANGE)
 """Those of the appliance's Asterisk (templates/asterisk/core/rtp.conf.j2)."""
 
 METRICS_PORT = 9105
@@ -41,6 +42,19 @@ table inet router {{
 
   # Those among them that are for voice: data keeps to the cap, each direction to its own.
   set borrowed {{ type ifname; }}
+
+  # Interfaces that a drill has cut.
+  set cut {{ type ifname; }}
+
+  chain cut_in {{
+    type filter hook prerouting priority raw; policy accept;
+    iifname @cut drop
+  }}
+
+  chain cut_out {{
+    type filter hook postrouting priority raw; policy accept;
+    oifname @cut drop
+  }}
 
   chain input {{
     type filter hook input priority filter; policy drop;
@@ -91,6 +105,12 @@ def data_lines(open_lines: Collection[str], borrowed: str) -> str:
     if borrowed:
         text += f"add element inet router borrowed {_quoted([borrowed])}\n"
     return text
+
+
+def cut(interface: str) -> str:
+    """Let nothing through on this interface, "" for none."""
+    text = "flush set inet router cut\n"
+    return f'{text}add element inet router cut {{ "{interface}" }}\n' if interface else text
 
 
 def voice(profile: RouterProfile) -> str:

@@ -48,6 +48,7 @@ class Score:
         self._row_began = 0.0
         self._since = float("-inf")
         self.lost_at = float("-inf")
+        self.answered_at = float("-inf")
         self.rtt_s = 0.0
         self.jitter_s = 0.0
         self._late = False
@@ -61,6 +62,7 @@ class Score:
         if not self.heard:
             self.forget()
             self._since = now - rtt_s
+        self.answered_at = now
         if self.rtt_s:
             self.jitter_s += (abs(rtt_s - self.rtt_s) - self.jitter_s) * JITTER_GAIN
             self.rtt_s += (rtt_s - self.rtt_s) * RTT_GAIN

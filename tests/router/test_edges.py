@@ -11,6 +11,7 @@ import pytest
 
 from appliance.system import vpn
 from failover_router import packets
+from failover_router.echo import write_json
 from failover_router.packets import Header
 from tests.router.conftest import branch_company, telephones
 from tests.support import branch_lab
@@ -265,3 +266,29 @@ def test_a_branch_that_is_cut_off_says_so_and_keeps_time_and_addresses(lab):
     until(lab.tunnel_works, 10)
     assert time.monotonic() - began < 10
     until(lambda: not lab.router.status["survival"]["cut_off"], 10)
+
+
+@pytest.mark.row("N11")
+def test_a_drill_cuts_a_line_by_the_router_itself_and_measures_what_was_missed(lab, figures):
+    order = {"kind": "drill", "id": "00112233445566aa", "line": "wan1", "seconds": 3,
+             "emergency": False}  # fmt: skip
+    write_json(lab.router.folder / "run/order.json", order)
+    until(lambda: (lab.router.status["drill"] or {}).get("state") == "running", 5)
+    until(lambda: lab.router.status["voice"] == "wan2", 5, "voice leaves the line that is cut")
+    until(lambda: lab.router.status["drill"]["state"] == "done", 30, "the drill is over")
+    drill = lab.router.status["drill"]
+    figure = figures.add("edges", "drill: outage", drill["outage_ms"], "ms", 1000)
+    assert 0 < drill["outage_ms"] <= figure.limit
+    assert 3000 <= drill["lasted_ms"] <= 4500
+    assert drill["sent"] > drill["lost"] > 0
+
+
+@pytest.mark.row("N11")
+def test_a_drill_is_refused_while_somebody_calls_for_help(lab):
+    order = {"kind": "drill", "id": "00112233445566bb", "line": "wan1", "seconds": 3,
+             "emergency": True}  # fmt: skip
+    write_json(lab.router.folder / "run/order.json", order)
+    until(lambda: (lab.router.status["drill"] or {}).get("id") == order["id"], 5)
+    drill = lab.router.status["drill"]
+    assert (drill["state"], drill["why"]) == ("refused", "emergency")
+    assert lab.router.status["voice"] == "wan1"
