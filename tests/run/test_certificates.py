@@ -19,7 +19,7 @@ from tests.support.checkout import new_checkout, until
 from tests.support.leftovers import owned_folder
 from tests.unit.test_certificates_brought import Authority
 
-pytestmark = pytest.mark.row("D1")
+pytestmark = [pytest.mark.row("D1"), pytest.mark.row("S1")]
 NAME = "pbx.example.com"
 OPTIONS = (
     b"OPTIONS sip:x SIP/2.0\r\nVia: SIP/2.0/TLS a;branch=z9hG4bKx\r\nFrom: <sip:a@a>;tag=1\r\n"
