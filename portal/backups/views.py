@@ -29,7 +29,7 @@ from appliance import product
 from appliance.apply.client import EngineError
 from appliance.services.web_front import LARGEST_BACKUP_MB
 from portal.core import audit, draft, engine, uploads
-from portal.core.db import transaction
+from portal.core.db import db, transaction
 from portal.core.draft import Edit
 from portal.core.i18n import _, _l
 from portal.core.permissions import Guarded, requires
@@ -99,6 +99,7 @@ def index() -> Any:
         rows=[_row(each) for each in found["backups"]],
         targets=_targets(),
         settings=draft.settings("backups")[0],
+        postgresql=db.engine.dialect.name == "postgresql",
         proved=PROVED,
         free=format_decimal(round(found["free"] / 1_000_000_000, 1)),
     )

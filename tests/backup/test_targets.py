@@ -116,7 +116,7 @@ def test_a_name_from_elsewhere_cannot_lead_to_another_folder(layout, tmp_path):
 # ── the whole course ──────────────────────────────────────────────────────────────────
 
 
-GOOD = Rehearsal("2026-01-01T00:00:00+00:00", True, 3, 100, 0, ("whole",))
+GOOD = Rehearsal("2026-01-01T00:00:00+00:00", True, 3, 100, ("whole",))
 
 
 @pytest.fixture

@@ -38,7 +38,6 @@ class Rehearsal:
     passed: bool
     seconds: int
     asked: int = 0
-    calls: int = 0
     proved: tuple[str, ...] = ()
     faults: tuple[str, ...] = ()
 

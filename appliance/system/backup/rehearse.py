@@ -60,7 +60,7 @@ def rehearse(
         faults = (str(error) or type(error).__name__,)
     now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
     seconds = round(time.monotonic() - begin)
-    return Rehearsal(now, not faults, seconds, asked, 0, tuple(proved), faults)
+    return Rehearsal(now, not faults, seconds, asked, tuple(proved), faults)
 
 
 @contextmanager
