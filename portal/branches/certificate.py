@@ -72,7 +72,8 @@ def rows(drill: Drill, site: Site, line: str) -> Iterator[tuple[str, str]]:
         yield _("Back on the line after"), f"{result['back_ms'] / 1000:.1f} s"
         lost = _("%(lost)d of %(sent)d", lost=result["lost"], sent=result["sent"])
         yield _("Test packets lost"), lost
-        yield _("Calls in progress"), str(result["calls"])
+        if result["calls"]:
+            yield _("Calls in progress"), str(result["calls"])
     elif drill.why:
         yield _("Reason"), str(DRILL_WHY[drill.why])
 

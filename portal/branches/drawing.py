@@ -86,7 +86,7 @@ def _drawn(piece: list[str]) -> str:
 def _bars(points: Sequence[Minute | None]) -> Iterator[tuple[float, float, float]]:
     """Loss as bars from above: x, width, height; a tenth lost is half of the picture."""
     for index, point in enumerate(points):
-        if point is not None and point.loss_permille:
+        if point is not None and point.loss_permille and not point.down:
             height = min(1.0, math.sqrt(point.loss_permille / 400)) * HEIGHT
             yield round(_x(index), 1), round(_x(1), 1), round(max(height, 3), 1)
 

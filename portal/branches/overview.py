@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import datetime
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from appliance.branches import bandwidth
+from appliance.branches.plans import plan_of
 from appliance.services.organisation import Site
 from appliance.system import vpn
 from failover_router import router_profile
@@ -79,26 +79,6 @@ def view(site: Site, branch: vpn.Branch, *, with_curves: bool = True) -> BranchV
     )
 
 
-def plan_of(branch: vpn.Branch) -> bandwidth.Plan:
-    """What the branch's calls need on each of its lines."""
-    return bandwidth.plan(
-        branch.codec,
-        branch.calls,
-        tuple(
-            bandwidth.Capacity(
-                line.id,
-                line.up_kbits,
-                line.down_kbits,
-                branch.policy.probe_ms,
-                line.addressing == "pppoe",
-                line.monthly_cap_mb,
-            )
-            for line in branch.lines
-        ),
-        duplicated=branch.mode == "protected",
-    )
-
-
 def _line(
     line: vpn.Line, plan: bandwidth.LinePlan, router: Router | None, branch: str, drawn: bool
 ) -> LineView:
@@ -166,8 +146,3 @@ def new_branch(site: Site, taken: frozenset[int]) -> vpn.Branch:
             vpn.Line("reserve", "4G", "4g", "wan2", addressing="modem", priority=20, metered=True),
         ),
     )
-
-
-def since(router: Router) -> datetime.datetime | None:
-    """Since when a router is in its place."""
-    return router.enrolled_at

@@ -156,7 +156,13 @@ def history(site: str) -> Any:
     page = int(text) if text.isascii() and text.isdigit() and 0 < len(text) < 6 else 1
     found, more = overview.events(site, max(page, 1))
     return render_template(
-        "branches/history.html", site=_site(site), events=found, page=page, more=more, **_words()
+        "branches/history.html",
+        site=_site(site),
+        events=found,
+        page=page,
+        more=more,
+        names=_line_names(site),
+        **_words(),
     )
 
 
@@ -309,6 +315,7 @@ def _page(site: str, code: str = "", until: datetime.datetime | None = None) -> 
         passed=drills.passed,
         plan=db.session.get(DrillPlan, site),
         events=found[:8],
+        names=_line_names(site),
         more=more or len(found) > 8,
         limits=files.LIMITS,
         said=translated,
@@ -317,6 +324,12 @@ def _page(site: str, code: str = "", until: datetime.datetime | None = None) -> 
         faults=_faults(site),
         **_words(),
     )
+
+
+def _line_names(site: str) -> dict[str, str]:
+    """What the lines of a branch are called, by their ids."""
+    row = draft.find(Place("vpn", "branches", site))
+    return {line.id: line.label for line in draft.instance(row).lines} if row else {}
 
 
 def _words() -> dict[str, Any]:

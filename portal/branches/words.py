@@ -56,7 +56,7 @@ DRILL_STATES: Mapping[str, Any] = {
     "waiting": _l("Waits for the other line"),
     "running": _l("The line is cut"),
     "stopping": _l("Is being ended"),
-    "done": _l("Done"),
+    "done": _l("Carried out"),
     "aborted": _l("Aborted"),
     "refused": _l("Refused by the router"),
     "missed": _l("Not begun: the router did not ask in time"),

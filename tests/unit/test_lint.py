@@ -30,6 +30,7 @@ from appliance.services.voicemail_boxes import State as Boxes
 from appliance.services.voicemail_boxes import VoicemailBox
 from appliance.state.fields import Secret
 from appliance.state.references import Destination
+from tests.support import branches
 
 ANNA = Destination("extension", "anna")
 SECRET = Secret("a-secret-of-a-line-that-is-long")
@@ -196,6 +197,40 @@ WRONG = {
         voicemail_boxes=Boxes((VoicemailBox("x", "x", send_mail=False),)),
     ),
 }  # fmt: skip
+
+QUICK = {"up_kbits": 50_000, "down_kbits": 50_000}
+
+
+def branch(*lines, **fields):
+    """The main site as a branch with these lines, or with two good ones."""
+    lines = lines or (internet("wan1"), internet("wan2"))
+    return changed(vpn=branches.state(branches.branch("main", 1, lines=lines, **fields)))
+
+
+def internet(id, **fields):
+    return branches.line(id, **{**QUICK, "provider": id, **fields})
+
+
+WRONG |= {
+    "branch-line-too-small": lambda: branch(internet("wan1", up_kbits=500), internet("wan2")),
+    "branch-line-speed-unknown": lambda: branch(internet("wan1", up_kbits=0), internet("wan2")),
+    "branch-one-line": lambda: branch(internet("wan1")),
+    "branch-one-provider": lambda: branch(
+        internet("wan1", provider="TIM"), internet("wan2", provider="Tim")
+    ),
+    "branch-mobile-without-cap": lambda: branch(internet("wan1"), internet("wan2", kind="4g")),
+    "branch-voice-duplicated-over-metered": lambda: branch(
+        internet("wan1"), internet("wan2", metered=True), mode="protected"
+    ),
+    "branch-data-lines-only": lambda: branch(
+        internet("wan1", carries="data"), internet("wan2", carries="data")
+    ),
+}
+
+
+@pytest.mark.row("B1")
+def test_a_branch_that_is_in_order_hears_nothing():
+    assert [each.message for each in lint(branch())] == []
 
 
 @pytest.mark.row("N6")

@@ -329,7 +329,7 @@ def test_a_switch_stands_in_the_history_once_with_its_cause_and_gap(office, mana
     router.report(active="radio", switches=(switch,))
     router.report(active="radio", switches=(switch,))
     text = page(manager, "/branches/parma/history")
-    assert text.count("fibra → radio") == 1
+    assert text.count("Fibra → Radio") == 1
     assert "340" in text
 
 
