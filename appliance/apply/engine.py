@@ -18,7 +18,7 @@ from dataclasses import dataclass
 
 from appliance.apply.candidates import Candidate, masker_for
 from appliance.apply.course import Course, Progress, untold
-from appliance.apply.errors import Conflict, HandMade, full_disk_named
+from appliance.apply.errors import Conflict, HandMade, Refused, full_disk_named
 from appliance.apply.plan import (
     STRANGERS_RELOAD,
     FileChange,
@@ -34,12 +34,14 @@ from appliance.apply.stage import Stage
 from appliance.apply.switch import Switch
 from appliance.apply.trial import Trial
 from appliance.asterisk.console import Console
-from appliance.asterisk.reloads import CAREFUL
+from appliance.asterisk.reloads import BANS, CAREFUL
 from appliance.services import registry
 from appliance.state.changes import Change, changes
 from appliance.state.machine import Machine
 from appliance.state.system_state import SystemState
-from appliance.system.actions import Actions, Host
+from appliance.system import ban_desk
+from appliance.system.actions import ActionFailed, Actions, Host
+from appliance.system.ban_desk import Ban
 from appliance.verify.shadow import Proof, Shadow
 
 KEPT_REVISIONS = 60
@@ -141,6 +143,21 @@ class Engine:
             kind: Kind = "removed" if what == "missing" else what
             found.append(FileChange(path, kind, "", by_hand=True, edited=text))
         return tuple(found)
+
+    def bans(self) -> tuple[Ban, ...]:
+        """The addresses that are banned now, the newest first."""
+        return ban_desk.bans(self._actions) if self._actions.answers(BANS) else ()
+
+    def lift(self, jail: str, address: str) -> None:
+        """Let a banned address in again; Refused when it is not banned."""
+        if not self._actions.answers(BANS):
+            raise Refused("bans are not watched on this machine")
+        try:
+            lifted = ban_desk.lift(self._actions, jail, address)
+        except ActionFailed as error:
+            raise Refused(f"the ban could not be lifted: {error}") from error
+        if not lifted:
+            raise Refused(f"{address} is not banned")
 
     # ── changing ──────────────────────────────────────────────────────────────────
 

@@ -119,6 +119,28 @@ def nginx_value(value: Any) -> str:
     return text
 
 
+_NFT_VALUE = re.compile(r"[A-Za-z0-9_./:*-]+", re.ASCII)
+
+
+def nft_value(value: Any) -> str:
+    """One word of a rule for the packet filter: a number, an address, a network, a name."""
+    text = str(value)
+    if not _NFT_VALUE.fullmatch(text):
+        raise UnsafeValue(f"{text[:40]!r} cannot stand in a rule")
+    return text
+
+
+_FAIL2BAN_VALUE = re.compile(r"[A-Za-z0-9_./:-]+", re.ASCII)
+
+
+def fail2ban_value(value: Any) -> str:
+    """One word of fail2ban's files, in which `%` and `<` stand for other values."""
+    text = str(value)
+    if not _FAIL2BAN_VALUE.fullmatch(text):
+        raise UnsafeValue(f"{text[:40]!r} cannot stand in fail2ban's files")
+    return text
+
+
 def voicemail_field(value: Any) -> str:
     """A name or address in a line of voicemail.conf, whose fields are parted by commas."""
     return asterisk_value(re.sub(r'[,|"<>\\${}]', " ", one_line(value)).strip())

@@ -14,6 +14,7 @@ from appliance.state.faults import Fault
 from appliance.state.fields import Address, Between, Port
 from appliance.state.machine import Machine
 from appliance.state.references import Reference, References
+from appliance.system.edge_facts import SipDoors
 from appliance.verify.probes import Probe
 
 FILES: dict[str, tuple[str, ...]] = {
@@ -65,9 +66,10 @@ class State:
     rtp_last_port: Annotated[int, Between(1025, 65535)] = 19999
 
 
-def references(_state: State) -> Iterator[Reference]:
-    """Nothing to point at."""
-    yield from ()
+def references(state: State) -> Iterator[Reference]:
+    """Yield where Asterisk listens."""
+    doors = SipDoors(state.sip_port, state.sip_tls_port, state.rtp_first_port, state.rtp_last_port)
+    yield Reference("sip_doors", "asterisk_core", "SIP", facts=doors)
 
 
 def check(state: State, _references: References) -> Iterator[Fault]:

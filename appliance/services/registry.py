@@ -36,7 +36,7 @@ from appliance.state.faults import Fault, StateError
 from appliance.state.machine import Machine
 from appliance.state.references import Reference, References
 from appliance.state.system_state import SystemState, decode_system
-from appliance.system import vpn
+from appliance.system import bans, firewall, vpn
 from appliance.verify.probes import Probe
 
 
@@ -78,6 +78,8 @@ SERVICES: Mapping[str, Service] = MappingProxyType(
             asterisk_core,
             web_front,
             vpn,
+            firewall,
+            bans,
             backups,
         )
     }

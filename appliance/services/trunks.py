@@ -7,6 +7,7 @@ the caller id stands. `trunk_shapes` holds what carriers publish about that.
 
 from __future__ import annotations
 
+import ipaddress
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -36,6 +37,7 @@ from appliance.state.fields import (
 )
 from appliance.state.machine import Machine
 from appliance.state.references import Reference, References
+from appliance.system.edge_facts import CarrierFacts
 from appliance.verify.probes import NO_SUCH_OBJECT, Probe
 
 OptionalSipUser = Annotated[
@@ -188,7 +190,7 @@ class State:
 
 
 def references(state: State) -> Iterator[Reference]:
-    """Yield every trunk; only enabled ones take part in the policy."""
+    """Yield every trunk; only enabled ones take part in the policy and are let in."""
     for trunk in state.trunks:
         line = Line(
             trunk.id,
@@ -199,6 +201,18 @@ def references(state: State) -> Iterator[Reference]:
             trunk.presents_all,
         )
         yield Reference("trunk", trunk.id, trunk.label, facts=line if trunk.enabled else None)
+        if trunk.enabled:
+            yield Reference("carrier", trunk.id, trunk.label, facts=_carrier(trunk, state))
+
+
+def _carrier(trunk: Trunk, state: State) -> CarrierFacts:
+    """From where the firewall lets a line's calls in. One that registers at a server known by
+    name is heard over the connection that its registrations keep open."""
+    own = (trunk.host,) if is_ip_address(trunk.host) else ()
+    proxy = (trunk.outbound_proxy,) if is_ip_address(trunk.outbound_proxy) else ()
+    sources = tuple(source for source in (*trunk.addresses, *own, *proxy) if _is_source(source))
+    networks = tuple(str(ipaddress.ip_network(source, strict=False)) for source in sources)
+    return CarrierFacts(networks, state.tls_port if trunk.transport == "tls" else 0)
 
 
 def check(state: State, _references: References) -> Iterator[Fault]:

@@ -76,6 +76,10 @@ class Place:
         """The files of the revision in force."""
         return self.layout.current / "root"
 
+    def fail2ban_runs(self) -> bool:
+        """Whether it answers."""
+        return self.host.run([*self.host.fail2ban, "ping"]).returncode == 0
+
 
 @dataclass(frozen=True, slots=True)
 class Action:
@@ -98,12 +102,12 @@ def _firewall(place: Place) -> Iterator[Command]:
 
 
 def _bans(place: Place) -> Iterator[Command]:
-    """A daemon that does not run reads its files when it starts."""
-    client = place.host.fail2ban
-    if place.host.run([*client, "ping"]).returncode == 0:
-        yield (*client, "reload")
+    """A daemon that does not run reads its files when it starts, so that is no reason to take
+    a change of lines or networks back; the packet filter's limits hold without it."""
+    if place.fail2ban_runs():
+        yield (*place.host.fail2ban, "reload")
     else:
-        yield ("systemctl", "--no-block", "start", "fail2ban.service")
+        log.warning("fail2ban does not run: nobody is banned until it does")
 
 
 def _vpn(_place: Place) -> Iterator[Command]:
@@ -130,6 +134,7 @@ QUESTIONS = MappingProxyType(
         "addresses": ("ip", "-oneline", "address", "show"),
         "routes": ("ip", "-oneline", "route", "show"),
         "routes6": ("ip", "-oneline", "-6", "route", "show"),
+        "jails": ("fail2ban-client", "status"),
     }
 )
 """What a probe may ask of the machine -> the command that answers."""
@@ -167,11 +172,19 @@ class Actions:
 
     def answers(self, target: str) -> bool:
         """Whether this machine may be asked about what a reload name covers."""
-        return target in self._manages
+        return target in self._manages and (target != BANS or self._place.fail2ban_runs())
 
     def ask(self, question: str) -> str:
         """The answer to one of QUESTIONS; ActionFailed when there is none."""
-        return self._run(QUESTIONS[question])
+        program, *words = QUESTIONS[question]
+        return self._run((*self._client(program), *words))
+
+    def ask_bans(self, *words: str) -> str:
+        """What fail2ban answers; ActionFailed when it does not, or has nothing to say to that."""
+        return self._run((*self._client("fail2ban-client"), *words))
+
+    def _client(self, program: str) -> Command:
+        return self._place.host.fail2ban if program == "fail2ban-client" else (program,)
 
     def _run(self, command: Command) -> str:
         done = self._place.host.run(command)

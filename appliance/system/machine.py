@@ -144,6 +144,10 @@ def _make_folders(layout: Layout, asterisk: tuple[int, int]) -> None:
     ):
         folder.mkdir(mode=0o750, parents=True, exist_ok=True)
         os.chown(folder, *asterisk)
+    # fail2ban refuses to start without the log that it is to watch.
+    security = layout.asterisk_log / "security"
+    security.touch(0o640)
+    os.chown(security, *asterisk)
     _link_asterisk_etc(layout)
 
 

@@ -25,7 +25,7 @@ import shutil
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +35,7 @@ from appliance.asterisk.runtime import Runtime
 from appliance.services import registry
 from appliance.state.machine import Machine
 from appliance.state.system_state import SCHEMA_VERSION, SystemState
+from appliance.system.actions import Host
 from appliance.system.machine import load_machine, runtime_of
 from appliance.verify.shadow import Shadow
 from tests.support.leftovers import clear_away, owned_folder
@@ -118,11 +119,13 @@ def new_system(
     address: str = ADDRESS,
     addresses: str = ADDRESSES,
     first_state: dict[str, Any] | None = None,
+    manages: tuple[str, ...] = (),
 ) -> Iterator[Pbx]:
     """A system with its first revision in force, on which Asterisk does not run yet.
 
     `address` is where phones reach it, `addresses` (CIDR) those that agents may bind,
-    `first_state` the services that the machine begins with.
+    `first_state` the services that the machine begins with. What the engine `manages` of the
+    machine itself it then does to the namespace.
     """
     clear_away("pbx")
     folder = owned_folder("pbx")
@@ -131,8 +134,9 @@ def new_system(
             network.run("ip", "address", "add", f"{address}/32", "dev", "lo")
             network.own(addresses)
             runtime = runtime_of(build())
-            machine = load_machine(folder, runtime)
-            engine = Engine(machine, Shadow(runtime, machine))
+            machine = replace(load_machine(folder, runtime), manages=manages)
+            host = host_of(network, folder)
+            engine = Engine(machine, Shadow(runtime, machine), host=host)
             if first_state is not None:
                 _leave_first_state(machine, first_state)
             engine.recover()
@@ -144,6 +148,18 @@ def new_system(
                 pbx.kill_asterisk()
     finally:
         shutil.rmtree(folder)
+
+
+def host_of(network: Network, folder: Path) -> Host:
+    """A machine that is one network namespace, with the fail2ban of one folder."""
+    client = (
+        "fail2ban-client",
+        "-c",
+        f"{folder}/etc/fail2ban",
+        "-s",
+        f"{folder}/run/fail2ban.sock",
+    )
+    return Host(("ip", "netns", "exec", network.name), client)
 
 
 def _leave_first_state(machine: Machine, services: dict[str, Any]) -> None:

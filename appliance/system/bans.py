@@ -1,0 +1,72 @@
+"""Bans: fail2ban watches who guesses, and shuts them out by sets of the packet filter.
+
+It never bans what is ours: its own list says so, and the packet filter lets those networks
+pass before it looks at any ban (`appliance.system.firewall`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Annotated
+
+from appliance.asterisk.reloads import BANS
+from appliance.render import escape
+from appliance.render.environments import render
+from appliance.render.fileset import File
+from appliance.state.faults import Fault
+from appliance.state.fields import Between
+from appliance.state.machine import Machine
+from appliance.state.references import Reference, References
+from appliance.system import edge_facts
+from appliance.verify.probes import Probe
+
+JAILS = ("sip", "portal", "provisioning")
+"""What is watched; each has a set of banned addresses of either version of IP."""
+
+FILES = {
+    "etc/fail2ban/jail.d/50-centralino.conf": "fail2ban/jails.conf.j2",
+    "etc/fail2ban/action.d/centralino-set.conf": "fail2ban/action.conf.j2",
+    "etc/fail2ban/filter.d/centralino-sip.conf": "fail2ban/filter-sip.conf.j2",
+    "etc/fail2ban/filter.d/centralino-portal.conf": "fail2ban/filter-portal.conf.j2",
+    "etc/fail2ban/filter.d/centralino-provisioning.conf": "fail2ban/filter-provisioning.conf.j2",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """An address that fails `tries` times within `within_s` is banned for `ban_s`; who comes
+    back is banned for twice as long each time, up to `longest_s`."""
+
+    tries: Annotated[int, Between(1, 100)] = 5
+    within_s: Annotated[int, Between(10, 86_400, "s")] = 600
+    ban_s: Annotated[int, Between(60, 31_536_000, "s")] = 3600
+    longest_s: Annotated[int, Between(60, 31_536_000, "s")] = 2_592_000
+
+
+def references(_state: State) -> Iterator[Reference]:
+    """Nothing to point at."""
+    yield from ()
+
+
+def check(state: State, _references: References) -> Iterator[Fault]:
+    """Yield faults of durations that exclude each other."""
+    if state.longest_s < state.ban_s:
+        yield Fault("bans/longest_s", "must not be shorter than a first ban")
+
+
+def files(state: State, references: References, machine: Machine) -> Iterator[File]:
+    """Yield what is watched, how, and what a ban does."""
+    values = {
+        "state": state,
+        "layout": machine.layout,
+        "never": edge_facts.never_banned(references),
+    }
+    for path, template in FILES.items():
+        content = render(template, escape.fail2ban_value, **values)
+        yield File(path, content, (BANS,), mode=0o644)
+
+
+def probes(_state: State, _references: References) -> Iterator[Probe]:
+    """Ask that every jail is at work."""
+    yield Probe("bans", "jails", JAILS, target=BANS, within_s=10.0)

@@ -1,0 +1,106 @@
+"""What the edge of the machine must know of other services, and who is never shut out.
+
+Services yield these as facts of their references; firewall and bans read them.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import TypeVar
+
+from appliance.state.references import References
+from appliance.system.vpn import BranchFacts, VpnFacts
+
+F = TypeVar("F")
+
+LOOPBACK = ("127.0.0.0/8", "::1/128")
+
+
+@dataclass(frozen=True, slots=True)
+class SipDoors:
+    """Where Asterisk listens; the ports of media are a range with both ends included."""
+
+    port: int
+    tls_port: int
+    rtp_first_port: int
+    rtp_last_port: int
+
+
+@dataclass(frozen=True, slots=True)
+class CarrierFacts:
+    """Addresses and networks from which a line's calls come. `tls_port` is the port from
+    which lines with TLS are opened, 0 for others."""
+
+    sources: tuple[str, ...]
+    tls_port: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class KnownFacts:
+    """Networks that the firewall knows: of telephones, of administrators, and trusted ones."""
+
+    networks: tuple[str, ...]
+
+
+def merged(networks: Iterable[str]) -> tuple[str, ...]:
+    """Networks without those that lie in others, version 4 first, in the order of numbers."""
+    found = [ipaddress.ip_network(each) for each in networks]
+    fours = ipaddress.collapse_addresses(n for n in found if n.version == 4)
+    sixes = ipaddress.collapse_addresses(n for n in found if n.version == 6)
+    return (*map(str, fours), *map(str, sixes))
+
+
+def of_version(networks: Iterable[str], version: int) -> tuple[str, ...]:
+    """Those of one version of IP; single addresses come without a prefix length."""
+    found = [ipaddress.ip_network(each) for each in merged(networks)]
+    return tuple(
+        str(each.network_address if each.num_addresses == 1 else each)
+        for each in found
+        if each.version == version
+    )
+
+
+def carriers(references: References) -> tuple[str, ...]:
+    """Where calls of lines come from."""
+    return tuple(source for facts in _facts(references, CarrierFacts) for source in facts.sources)
+
+
+def carrier_ports(references: References) -> tuple[int, ...]:
+    """Further ports on which lines are heard."""
+    return tuple(sorted({f.tls_port for f in _facts(references, CarrierFacts) if f.tls_port}))
+
+
+def sip_doors(references: References) -> SipDoors:
+    """Where Asterisk listens."""
+    return next(_facts(references, SipDoors))
+
+
+def vpn(references: References) -> VpnFacts | None:
+    """The doors for routers of branches, if there are branches."""
+    return next(_facts(references, VpnFacts), None)
+
+
+def never_banned(references: References) -> tuple[str, ...]:
+    """Networks that no ban may hit: our own, those behind the VPN, and carriers."""
+    doors = vpn(references)
+    return merged(
+        (
+            *LOOPBACK,
+            *(network for facts in _facts(references, KnownFacts) for network in facts.networks),
+            *(doors.tunnels if doors else ()),
+            *(network for b in _facts(references, BranchFacts) for network in b.networks),
+            *carriers(references),
+        )
+    )
+
+
+def reaching(references: References) -> tuple[str, ...]:
+    """Networks of branches whose telephones reach those of other branches."""
+    branches = [b for b in _facts(references, BranchFacts) if b.reaches_branches]
+    return merged(network for branch in branches for network in branch.networks)
+
+
+def _facts(references: References, kind: type[F]) -> Iterator[F]:
+    return (r.facts for r in references.by_id.values() if isinstance(r.facts, kind))
