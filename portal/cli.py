@@ -273,8 +273,11 @@ def _before(engine: EngineClient) -> int:
 def _finish(engine: EngineClient, job: str, within: int) -> None:
     number = engine.wait(job, PROVING_LASTS_S, lambda step: click.echo(f"… {step}"))
     click.echo(f"revision {number} is in force")
-    if within:
-        click.echo(f"It goes back in {within} s unless you run: {product.SLUG} keep")
+    trial = engine.status()["trial"]
+    if trial:
+        # The engine also waits, unasked, where network, firewall or VPN change.
+        seconds = trial["seconds"] or within
+        click.echo(f"It goes back in {seconds} s unless you run: {product.SLUG} keep")
 
 
 def _author() -> str:

@@ -19,7 +19,10 @@ from pathlib import Path
 from appliance import product
 from appliance.apply import atomic
 from appliance.firstboot.answers import Answers
+from appliance.services import registry
+from appliance.state.codec import canonical_json
 from appliance.state.machine import Layout
+from appliance.state.system_state import encode_system
 from appliance.system import accounts
 from appliance.system.machine import Managed, read_facts, write_facts
 
@@ -54,6 +57,7 @@ def settle(places: Places, answers: Answers) -> None:
     write_network(places, answers)
     write_telephone_networks(places, answers.telephones)
     write_machine_facts(places, name, answers.address)
+    write_first_state(places, answers)
     make_ssh_keys(places)
     if answers.setup_code:
         keep_setup_code(places, answers.setup_code)
@@ -108,6 +112,16 @@ def write_telephone_networks(places: Places, networks: tuple[str, ...]) -> None:
         if chosen:
             lines.append(f"add element inet edge telephones{version} {{ {', '.join(chosen)} }}")
     atomic.write_file(file, ("\n".join(lines) + "\n").encode(), 0o644)
+
+
+def write_first_state(places: Places, answers: Answers) -> None:
+    """The wishes that the machine begins with: its owner changes them in the portal."""
+    wishes = registry.empty_state()
+    rules = replace(wishes["firewall"], telephones=answers.telephones)
+    data = encode_system(wishes.replaced(firewall=rules))
+    path = places.layout.first_state
+    path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
+    atomic.write_file(path, canonical_json(data), 0o644)
 
 
 def write_machine_facts(places: Places, name: str, address: str) -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from appliance.firstboot import administrator, answers, console, identity, sources
 from appliance.firstboot.health import Health, addresses_of
+from appliance.services import registry
 from appliance.system.machine import read_facts
 from appliance.terminal.texts import ITALIAN, Texts
 
@@ -260,3 +261,28 @@ def test_the_console_tells_of_a_version_that_did_not_work():
     shown = "\n".join(console.lines(state, Texts("en")))
     assert "Version 1.1.0 did not work: the former one is back." in shown
     assert "Centralino 1.0.0" in shown
+
+
+@pytest.mark.row("S6")
+def test_networks_of_telephones_are_the_first_wish_of_the_firewall(tmp_path):
+    places = identity.Places(tmp_path)
+    identity.write_first_state(places, answers.Answers(telephones=("192.0.2.0/24",)))
+    state = registry.decode(json.loads(places.layout.first_state.read_bytes()))
+    assert state["firewall"].telephones == ("192.0.2.0/24",)
+    assert registry.check(state) == ()
+
+
+@pytest.mark.parametrize(
+    ("files", "managed"),
+    [
+        (["etc/systemd/network/90-dhcp.network"], ("network", "firewall", "vpn", "bans")),
+        ([], ("firewall", "vpn", "bans")),
+    ],
+)
+def test_a_server_that_had_its_addresses_before_keeps_them(tmp_path, files, managed):
+    for name in files:
+        (tmp_path / name).parent.mkdir(parents=True)
+        (tmp_path / name).touch()
+    places = identity.Places(tmp_path)
+    identity.write_machine_facts(places, "pbx", "")
+    assert read_facts(places.layout).manages == managed
