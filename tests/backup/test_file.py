@@ -49,6 +49,7 @@ def test_a_backup_unpacks_to_what_its_manifest_says(backup, opens, tmp_path):
 def test_what_belongs_to_one_machine_only_is_left_out(backup, opens):
     names = {member.name for member in opens(backup).members}
     assert not [name for name in names if "first-boot" in name or "setup-code" in name]
+    assert not [name for name in names if "captures" in name]
     assert not [name for name in names if "/tmp/" in name or "/root/" in name]
 
 

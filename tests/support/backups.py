@@ -44,6 +44,7 @@ def furnished(folder: Path, people: int = 3) -> Layout:
     _write(layout.state / "secrets/portal-data", b"a secret of this machine", 0o600)
     _write(layout.state / "certificates/authority.key", b"the authority's key", 0o600)
     _write(layout.state / "first-boot.json", b"{}")
+    _write(layout.state / "captures/call.pcap", b"what somebody said")
     _write(layout.asterisk_spool / "voicemail/default/215/INBOX/msg0000.wav", b"RIFF" * 5000)
     _write(layout.asterisk_spool / "voicemail/default/215/tmp/half.wav", b"RIFF")
     _write(layout.asterisk_lib / "moh/waltz/piece.wav", b"music")

@@ -117,6 +117,8 @@ _NOT_OF_STATE = (
     # Of this one machine: when it first started, what is wrong with it, its own backups.
     "first-boot.json",
     "alarms.json",
+    "captures/*",
+    "support/*",
     "alarms.d/*",
     "backup/records.json",
     "backup/pending-code",
