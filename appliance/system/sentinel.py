@@ -17,7 +17,7 @@ from appliance.services.trunks import Trunk
 from appliance.state.machine import Layout
 from appliance.state.system_state import SystemState
 from appliance.system import alarm_watchers as watchers
-from appliance.system import alarms, certificate_facts, mail, metrics, trunk_health
+from appliance.system import alarms, branch_watch, certificate_facts, mail, metrics, trunk_health
 from appliance.system.alarm_mail import AlarmMailer
 from appliance.system.alarms import AlarmBook, Raised
 from appliance.system.backup import watch as backups
@@ -96,6 +96,7 @@ class Sentinel:
         self._tried("files", self._read_dropped)
         if wishes is not None:
             self._ask("backups", lambda: self._look_at_backups(wishes))
+            self._ask("vpn", lambda: branch_watch.cut_off(self.layout, wishes.whole))
             self._ask("trunks", lambda: trunk_health.down(self.console, wishes.trunks))
             self._tried("mailer", lambda: self.mailer.look(wishes.alarms, wishes.sender))
         self._tried("tidying", self.tidy)
