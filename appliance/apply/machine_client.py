@@ -70,6 +70,16 @@ class MachineCalls:
         """Begin to ask the authority of the settings; returns the job's id."""
         return self._ask("obtain_certificate")["id"]
 
+    # ── bans ──────────────────────────────────────────────────────────────────────
+
+    def bans(self) -> list[dict[str, Any]]:
+        """Addresses that are shut out, each with `jail`, `since` and `until` (0: never)."""
+        return self._ask("bans")
+
+    def lift(self, jail: str, address: str) -> None:
+        """Let an address in again; EngineError of kind `refused` when it is not banned."""
+        self._ask("lift", jail=jail, address=address)
+
     # ── services and logs ─────────────────────────────────────────────────────────
 
     def services(self) -> dict[str, Any]:

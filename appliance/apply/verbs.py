@@ -28,10 +28,11 @@ from appliance.asterisk.console import ConsoleError
 from appliance.services import registry
 from appliance.state.codec import encode, mask
 from appliance.state.faults import Fault, StateError
-from appliance.state.fields import Between, Label, ObjectId, OptionalLabel, Pattern
+from appliance.state.fields import Address, Between, Label, ObjectId, OptionalLabel, Pattern
 from appliance.state.system_state import SystemState, encode_system
 from appliance.system import trunk_health
 from appliance.system.backup.desk import BackupDesk, restart_machine
+from appliance.system.ban_desk import Jail
 from appliance.updates.desk import Desk
 
 log = logging.getLogger("engine.verbs")
@@ -173,6 +174,14 @@ class Verbs(BackupVerbs, BranchVerbs, MachineVerbs, UpdateVerbs):
     def undo(self, request: Mapping[str, Any]) -> int:
         """Take back the revision that waits."""
         return self._engine.undo(take(request, "why", OptionalLabel, "taken back by hand"))
+
+    def bans(self, _request: Mapping[str, Any]) -> list[Any]:
+        """The addresses that are shut out because they guessed."""
+        return [encode(ban) for ban in self._engine.bans()]
+
+    def lift(self, request: Mapping[str, Any]) -> None:
+        """Let one of them in again."""
+        self._engine.lift(take(request, "jail", Jail), take(request, "address", Address))
 
     def _state(self, request: Mapping[str, Any]) -> SystemState:
         """The state that a request is about: sent along, or named after an earlier plan."""

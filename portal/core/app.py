@@ -52,6 +52,8 @@ SCREENS = (
     "call_limits",
     "company",
     "mail",
+    "firewall",
+    "bans",
     "backup_settings",
     "backup_targets",
 )
@@ -66,6 +68,7 @@ VIEWS = (
     "audit",
     "system",
     "alarms",
+    "bans",
     "updates",
     "certificates",
     "services",

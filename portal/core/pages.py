@@ -81,6 +81,7 @@ SECTIONS = (
             Entry("updates.index", _l("Updates"), "versions", "updates.view"),
             Entry("services.index", _l("Services"), "activity", "services.view"),
             Entry("captures.index", _l("Captures"), "wave-sine", "captures.view"),
+            Entry("banned.index", _l("Bans"), "shield-lock", "bans.view"),
             Entry("certificates.index", _l("Certificates"), "certificate", "certificates.view"),
             Entry("support.index", _l("Support file"), "lifebuoy", "support.edit"),
         ),

@@ -66,6 +66,14 @@ class PretendMachine:
         self._machine_lock = threading.RLock()
         self._alarms: list[dict[str, Any]] = []
         self._request = ""
+        now = int(time.time())
+        self._bans: list[dict[str, Any]] = [
+            {"address": address, "jail": jail, "since": now - age, "until": now + 3600}
+            for address, jail, age in (
+                ("203.0.113.77", "sip", 300),
+                ("2001:db8:bad::1", "portal", 1200),
+            )
+        ]
         self._support = b""
         self._captures: list[dict[str, Any]] = []
         self._started: dict[str, int] = {}
@@ -162,6 +170,17 @@ class PretendMachine:
 
     def obtain_certificate(self) -> str:
         return self._start("obtain_certificate", lambda step: step("asking"))
+
+    # ── bans ──────────────────────────────────────────────────────────────────────
+
+    def bans(self) -> list[dict[str, Any]]:
+        return [dict(each) for each in self._bans]
+
+    def lift(self, jail: str, address: str) -> None:
+        left = [b for b in self._bans if (b["jail"], b["address"]) != (jail, address)]
+        if len(left) == len(self._bans):
+            raise EngineError("refused", f"{address} is not banned")
+        self._bans = left
 
     # ── services and logs ─────────────────────────────────────────────────────────
 

@@ -49,6 +49,8 @@ MAY_USE = {
         "appliance.state",
         "appliance.services",
         "appliance.lint",
+        # States of services that live beside the daemons they are for.
+        *("appliance.system.firewall", "appliance.system.bans"),
         "appliance.apply.client",
         "appliance.apply.machine_client",
         *ROUTERS,

@@ -1,0 +1,1 @@
+"""Addresses that are shut out because they guess, and when that happens."""
