@@ -26,7 +26,7 @@ ROOT = Path(__file__).resolve().parent.parent
 CATALOGUES = ROOT / "portal/translations"
 MARKS = {"_": None, "_n": (1, 2), "_l": None}
 ENGINE_FOLDERS = ("appliance", "provisioning")
-FAULT_CALLS = {"Fault": 1, "Finding": 1, "_deny": 1, "Decision": 2}
+FAULT_CALLS = {"Fault": 1, "Finding": 1, "Spot": 1, "Rule": 2, "_deny": 1, "Decision": 2}
 """Calls with a text for people, and which of their arguments that is."""
 SAID_CALLS = {"Problem", "NotOpened", "UpdateRefused", "_unfit", "said"}
 """Calls whose first argument is a text for people."""

@@ -29,7 +29,7 @@ class CallLimits(SettingsScreen):
     form = LimitsForm
     title = _l("Limits on calls")
     lead = _l("How much a thief could do with one password, whatever the classes allow.")
-    icon = "shield-lock"
+    icon = "user-shield"
     section = "lines"
 
 

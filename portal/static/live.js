@@ -21,6 +21,12 @@
     const calls = [...objects.keys()].filter((key) => key.startsWith("calls/")).length;
     write("lines", up ? `${registered} / ${devices.length}` : "–");
     write("calls", up ? String(calls) : "–");
+    const trunks = [...objects].filter(([key]) => key.startsWith("trunks/")).map(([, value]) => value);
+    const well = trunks.filter((each) => each.state !== "down" && each.registration !== "refused");
+    write("trunks", up ? `${well.length} / ${trunks.length}` : "–");
+    const ways = document.getElementById("live-trunks");
+    ways?.classList.toggle("good", up && trunks.length > 0 && well.length === trunks.length);
+    ways?.classList.toggle("bad", up && well.length < trunks.length);
     const tile = document.getElementById("live-lines");
     tile.classList.toggle("good", up && registered === devices.length);
     tile.classList.toggle("warn", up && registered < devices.length);
@@ -32,6 +38,8 @@
     if (is) {
       write("lines", "–");
       write("calls", "–");
+      write("trunks", "–");
+      document.getElementById("live-trunks")?.classList.remove("good", "bad");
     }
   };
   const open = () => {

@@ -16,6 +16,7 @@ VALUES = {
     "token": "x",
     "name": "company",
     "filename": "portal.css",
+    "part": "signalling",
     "piece": "x",
     "site": "parma",
     "kind": "routeros",
