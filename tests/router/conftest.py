@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -68,9 +69,13 @@ class Talk:
         return self.lab.router.voice_moves(since)
 
 
-def branch_company(mode: str = "floating", count: int = 2, **fields: object) -> SystemState:
-    """A company with one telephone at the branch, 201, and one at the desk, 202."""
+def branch_company(
+    mode: str = "floating", count: int = 2, others: tuple[vpn.Branch, ...] = (), **fields: object
+) -> SystemState:
+    """A company with one telephone at the branch, 201, and one at the desk, 202; `others` are
+    branches whose routers are not there."""
     state = branch_lab.vpn_state(mode, count, policy=POLICY, **fields)
+    state = dataclasses.replace(state, branches=(*state.branches, *others))
     return branch_lab.with_branch(company("201", "202"), state)
 
 

@@ -14,7 +14,7 @@ from failover_router import packets
 from failover_router.echo import write_json
 from failover_router.packets import Header
 from tests.router.conftest import branch_company, telephones
-from tests.support import branch_lab
+from tests.support import branch_lab, branches
 from tests.support.branch_lab import PUBLIC, Lab, answers, until
 from tests.support.dhcp_client import offered
 from tests.support.figures import Figures
@@ -34,7 +34,8 @@ def roles() -> tuple[vpn.Line, ...]:
 
 @pytest.fixture(scope="module")
 def lab(branch_pbx: Pbx) -> Iterator[Lab]:
-    state = branch_company(lines=roles(), borrow_kbits=BORROW_KBITS)
+    parma = branches.branch("parma", 2)
+    state = branch_company(lines=roles(), borrow_kbits=BORROW_KBITS, others=(parma,))
     with branch_lab.branch_lab(branch_pbx, state, "--keep-clock") as made:
         yield made
 
@@ -106,6 +107,28 @@ def test_telephones_reach_nothing_else_behind_the_tunnel(lab):
         assert udp_answer(lab.phone, (PUBLIC, 5060), OPTIONS) == b""
     finally:
         lab.router.network.run("ip", "route", "del", PUBLIC, "dev", "pbx0")
+
+
+@pytest.mark.row("S5")
+def test_a_branch_does_not_reach_another_that_it_is_not_let_to(lab):
+    before = refused_between_branches(lab)
+    lab.router.network.run("ip", "route", "add", "10.20.2.0/24", "dev", "pbx0")
+    # The appliance forwards nothing at all until two branches may reach each other, or another
+    # program on it says otherwise, as here.
+    lab.pbx.network.run("sysctl", "-qw", "net.ipv4.ip_forward=1")
+    try:
+        assert not answers(lab.phone, "10.20.2.1", 0.5)
+    finally:
+        lab.pbx.network.run("sysctl", "-qw", "net.ipv4.ip_forward=0")
+        lab.router.network.run("ip", "route", "del", "10.20.2.0/24", "dev", "pbx0")
+    assert refused_between_branches(lab) == before + 1
+
+
+def refused_between_branches(lab: Lab) -> int:
+    """Packets that the appliance's own rule has dropped so far."""
+    said = lab.pbx.network.run("nft", "-j", "list", "chain", "ip", "branches", "beyond")
+    rules = [item["rule"]["expr"] for item in json.loads(said)["nftables"] if "rule" in item]
+    return sum(each["counter"]["packets"] for rule in rules for each in rule if "counter" in each)
 
 
 @pytest.mark.row("S6")
