@@ -36,6 +36,9 @@ RELAPSE = 2.0
 UNKNOWN_RTT_S = 0.5
 """How long the first answer of a line may take."""
 
+LEAST_WAIT = 0.75
+"""Share of the interval that an answer is waited for on the quickest of lines."""
+
 FAST_SHARE = 4
 """A line under suspicion is probed this many times as often, until there is a verdict."""
 
@@ -317,4 +320,5 @@ class Machine:
         score = self.lines[name].score
         if not score.rtt_s:
             return UNKNOWN_RTT_S
-        return max(2 * score.rtt_s, score.rtt_s + 4 * score.jitter_s, self.policy.probe_ms / 1000)
+        least_s = LEAST_WAIT * self.policy.probe_ms / 1000
+        return max(2 * score.rtt_s, score.rtt_s + 4 * score.jitter_s, least_s)
