@@ -80,7 +80,13 @@ class BranchForm(StateForm):
     lan_dhcp_last = Text(_l("Last address for telephones"))
     lan_interface = Text(_l("Interface of this network"), hint=_l("For example lan0."))
     lan_further = Lines(_l("Further networks behind the router"), hint=_l("One in each line."))
-    mode = Choice(_l("When a line fails"), tuple(words.MODES.items()))
+    mode = Choice(
+        _l("When a line fails"),
+        tuple(words.MODES.items()),
+        hint=_l(
+            "Moving leaves a gap of some tenths of a second; protected none, at twice the volume."
+        ),
+    )
     calls = Number(_l("Calls at once"), hint=_l("For the plan of the lines."))
     codec = Choice(_l("Codec"), CODECS)
     borrow_kbits = Number(

@@ -28,8 +28,8 @@ ADDRESSING: Mapping[str, Any] = {
 }
 
 MODES: Mapping[str, Any] = {
-    "floating": _l("One tunnel that moves: a gap of some tenths of a second"),
-    "protected": _l("Protected voice: every packet over two lines, no gap, twice the volume"),
+    "floating": _l("One tunnel that moves"),
+    "protected": _l("Protected voice over two lines"),
 }
 
 LINE_STATES: Mapping[str, tuple[Any, str]] = {
