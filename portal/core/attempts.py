@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import datetime
 import hashlib
+import sys
 
 from flask import abort, request, session
 from flask_login import current_user
@@ -70,6 +71,8 @@ def limit() -> None:
         elif _count(address, account) == PER_ACCOUNT_AND_ADDRESS:
             _note_once(address, account)
     if refused:
+        # For fail2ban: the jail “portal” counts these lines (templates/fail2ban).
+        sys.stderr.write(f"portal WARNING {address} refused (too-many)\n")
         abort(429)
 
 

@@ -80,7 +80,7 @@ def test_a_password_alone_does_not_sign_in(app):
 
 
 @pytest.mark.row("S1")
-def test_guesses_are_limited_for_an_account_and_address_and_nobody_else(app):
+def test_guesses_are_limited_for_an_account_and_address_and_nobody_else(app, capsys):
     add_account(app, "ada@example.com", "Ada", PASSWORD, "it_manager")
     browser = Browser(app)
     token = browser.token("/login")
@@ -93,6 +93,9 @@ def test_guesses_are_limited_for_an_account_and_address_and_nobody_else(app):
 
     answers = [guess("ada@example.com") for _each in range(PER_ACCOUNT_AND_ADDRESS + 2)]
     assert answers.count(429) == 2
+    # The line that fail2ban counts, once for each guess that was refused.
+    line = "portal WARNING 192.0.2.1 refused (too-many)"
+    assert capsys.readouterr().err.splitlines().count(line) == 2
     assert guess("bea@example.com") == 200
     assert guess("ada@example.com", "192.0.2.2") == 200
 
