@@ -1,0 +1,37 @@
+"""Lines, numbers and questions about calls with the keyboard alone."""
+
+import pytest
+
+
+def typed(page, label, text):
+    """Go to a field with the tabulator, as somebody without a mouse does, and type."""
+    wanted = page.get_by_label(label, exact=True).first
+    for _step in range(150):
+        if wanted.evaluate("field => field === document.activeElement"):
+            page.keyboard.press("Control+a")
+            page.keyboard.type(text)
+            return
+        page.keyboard.press("Tab")
+    raise AssertionError(f"the tabulator does not lead to “{label}”")
+
+
+@pytest.mark.row("P3")
+def test_a_block_of_numbers_is_added_with_the_keyboard_alone(signed_in, company):
+    page = signed_in
+    page.goto(f"{company.address}/dids/new")
+    typed(page, "Numeri", "0522 777000-999")
+    page.keyboard.press("Enter")
+    page.wait_for_url(lambda address: not address.endswith("/new"))
+    assert "+390522777000-999" in page.content()
+
+
+@pytest.mark.row("P16")
+def test_may_215_dial_this_is_asked_with_the_keyboard_alone(signed_in, company):
+    page = signed_in
+    page.goto(f"{company.address}/dialling/")
+    typed(page, "Interno", "215")
+    page.keyboard.press("Tab")
+    page.keyboard.type("112")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**dialled=112**")
+    assert page.get_by_role("status").get_by_text("emergency", exact=True).is_visible()
