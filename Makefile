@@ -66,6 +66,10 @@ iso: builder ## the installer for CD and USB stick, in dist/
 update: builder ## a signed update for machines that run an older version, in dist/
 	@$(BIN)/python -m tools.image update
 
+.PHONY: router
+router: builder ## the branch router's disk images and update, in dist/
+	@$(BIN)/python -m tools.image router
+
 .PHONY: images
 images: builder ## all of these from one root file system
 	@$(BIN)/python -m tools.image image ova iso update

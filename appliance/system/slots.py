@@ -10,8 +10,6 @@ from __future__ import annotations
 import argparse
 import logging
 import subprocess
-import time
-from collections.abc import Callable
 
 from appliance.apply.client import EngineClient, EngineError, EngineUnreachable
 from appliance.disk import environment
@@ -22,35 +20,14 @@ from appliance.system import processes
 from appliance.system.watch import appliance_site
 from appliance.updates import records, release, slot_disk, trial
 from appliance.updates.install import RELEASE
+from appliance.updates.settling import ENVIRONMENT, WITHIN_S, settle
 from appliance.updates.slot_disk import SlotDisk
-from appliance.updates.worker import ENVIRONMENT, remember_slots
+from appliance.updates.worker import remember_slots
 
 log = logging.getLogger("slots")
 
-WITHIN_S = 300.0
-"""How long a new system may take until everything answers, unless the trial says otherwise."""
-
 _FOR_THE_OWNER = frozenset({"handmade", "unconfirmed", "conflict"})
 """Refusals of the engine that say nothing against a version: somebody must decide first."""
-
-Problems = Callable[[], list[str]]
-
-
-def settle(disk: SlotDisk, problems: Problems, within_s: float = WITHIN_S) -> list[str]:
-    """Keep the running slot when everything answers in time; else returns what does not."""
-    with disk.start() as folder:
-        if environment.read(folder / ENVIRONMENT).get("slot") == disk.slot:
-            return []
-    deadline = time.monotonic() + within_s
-    while waiting := problems():
-        if time.monotonic() > deadline:
-            log.error("system %s is left again: %s", disk.slot, "; ".join(waiting))
-            return waiting
-        time.sleep(2)
-    with disk.start(writable=True) as folder:
-        environment.update(folder / ENVIRONMENT, slot=disk.slot, **{"try": None})
-    log.warning("system %s works and is kept", disk.slot)
-    return []
 
 
 def try_once(disk: SlotDisk, slot: str) -> None:

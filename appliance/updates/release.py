@@ -6,7 +6,7 @@ import json
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from appliance import product
 from appliance.state.codec import decode, encode
@@ -20,6 +20,9 @@ DEVELOPER = "developer.pem"
 """The name of a key that a build made for itself because it was given none."""
 
 Version = Annotated[str, Pattern(r"[0-9]{1,6}(\.[0-9]{1,6}){1,3}", "a version such as 1.4.2")]
+Edition = Literal["appliance", "router"]
+"""What a system is for. Both are signed by the same key, and neither may become the other."""
+
 SchemaVersion = Annotated[int, Between(0, 10**6)]
 
 
@@ -38,6 +41,7 @@ class Release:
     version: Version
     built: Annotated[str, Printable(40)]
     schemas: Schemas
+    edition: Edition = "appliance"
 
 
 def of_this_system(file: Path = FILE) -> Release:

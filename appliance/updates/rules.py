@@ -27,6 +27,8 @@ LEFT_FREE = 64 * MIB
 def check_order(manifest: Manifest, running: Release) -> None:
     """UpdateRefused when this update must not follow the running system."""
     new = manifest.release
+    if new.edition != running.edition:
+        raise UpdateRefused("This update is for another kind of machine.")
     if ordered(new.version) < ordered(running.version):
         raise UpdateRefused(
             "Version %(new)s is older than %(running)s, which runs. To go back, start the other "

@@ -35,6 +35,7 @@ from appliance.updates.records import Records
 from appliance.updates.refused import UpdateRefused
 from appliance.updates.release import Release
 from appliance.updates.requests import Request
+from appliance.updates.settling import ENVIRONMENT
 from appliance.updates.slot_disk import SlotDisk
 from appliance.updates.sources import Source
 
@@ -42,8 +43,6 @@ log = logging.getLogger("updates")
 
 LOOK_EVERY_S = 5.0
 """How often it is looked whether calls have ended, or the time has come."""
-
-ENVIRONMENT = "grub/grubenv"
 
 
 @dataclass

@@ -8,6 +8,7 @@ import signal
 import sys
 from pathlib import Path
 
+from failover_router import notify
 from failover_router.agent import BranchRouter, Options
 from failover_router.router_profile import ProfileError, read
 
@@ -44,6 +45,8 @@ def main() -> None:
     def end(*_signal: object) -> None:
         router.loop.over = True
 
+    router.loop.after(0.0, lambda: notify.tell("READY=1"))
+    router.loop.every(notify.EVERY_S, lambda: notify.tell("WATCHDOG=1"))
     signal.signal(signal.SIGTERM, end)
     signal.signal(signal.SIGINT, end)
     router.run()

@@ -12,11 +12,22 @@ from collections.abc import Callable
 from pathlib import Path
 
 from tools import debian_pool
-from tools.image import iso, outputs, pack, rootfs, sbom, settings, toolbox, updates, wheels
+from tools.image import (
+    edition,
+    iso,
+    outputs,
+    pack,
+    rootfs,
+    sbom,
+    settings,
+    toolbox,
+    updates,
+    wheels,
+)
 from tools.image.settings import RECIPE, Settings
 from tools.image.toolbox import BuildError
 
-TARGETS = ("packages", "wheels", "root", "image", "ova", "iso", "update")
+TARGETS = ("packages", "wheels", "root", "image", "ova", "iso", "update", "router")
 PACKED = {"root", "image", "ova", "iso", "update"}
 
 
@@ -44,13 +55,16 @@ class Build:
         chosen.dist.mkdir(parents=True, exist_ok=True)
         chosen.build.mkdir(parents=True, exist_ok=True)
         if "packages" in targets:
-            for name in ("packages", "tools"):
-                listed = debian_pool.read_list(RECIPE / f"{name}.txt")
-                self.step(name, lambda listed=listed: debian_pool.refresh(listed))
+            lists = [RECIPE / "packages.txt", RECIPE / "tools.txt", edition.ROUTER.packages]
+            for file in lists:
+                listed = debian_pool.read_list(file)
+                self.step(file.stem, lambda listed=listed: debian_pool.refresh(listed))
         if "wheels" in targets:
             self.step("wheels", lambda: wheels.collect(chosen))
         if set(targets) & PACKED:
             self._images(targets, keep_root)
+        if "router" in targets:
+            self._router(keep_root)
         self._say(f"{'all':12} {time.monotonic() - begin:6.1f} s")
 
     def _images(self, targets: list[str], keep_root: bool) -> None:
@@ -74,6 +88,13 @@ class Build:
         if "update" in targets:
             self.step("update", lambda: updates.build(chosen))
         self.step("checksums", lambda: outputs.checksums(chosen))
+
+    def _router(self, keep_root: bool) -> None:
+        """The branch router: disk images and the update, from a root of its own."""
+        self.settings, whole = self.settings.of(edition.ROUTER), self.settings
+        self.settings.build.mkdir(parents=True, exist_ok=True)
+        self._images(["image", "update"], keep_root)
+        self.settings = whole
 
 
 def main() -> None:

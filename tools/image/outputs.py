@@ -14,7 +14,6 @@ import jinja2
 
 from appliance import product
 from tools.image import toolbox
-from tools.image.pack import DISK_SIZE
 from tools.image.settings import RECIPE, Settings
 
 PIECE = 64 * 1024 * 1024
@@ -35,7 +34,7 @@ def compressed_raw(settings: Settings, disk: Path) -> Path:
     made = settings.dist / f"{settings.name}.raw.zst"
     empty = _compressed(settings, disk, None)
     with made.open("wb") as target, disk.open("rb") as source:
-        for first, last in _stretches(source, DISK_SIZE):
+        for first, last in _stretches(source, settings.edition.disk_size):
             if last is None:
                 target.write(empty)
             else:
@@ -101,7 +100,7 @@ def ova(settings: Settings, disk: Path) -> Path:
     Source: DMTF DSP0243 (Open Virtualization Format 1.1), sections 5 and 9.
     """
     descriptor = settings.build / f"{settings.name}.ovf"
-    descriptor.write_text(_descriptor(disk))
+    descriptor.write_text(_descriptor(settings, disk))
     manifest = descriptor.with_suffix(".mf")
     lines = [f"SHA256({file.name})= {sha256(file)}\n" for file in (descriptor, disk)]
     manifest.write_text("".join(lines))
@@ -112,7 +111,7 @@ def ova(settings: Settings, disk: Path) -> Path:
     return made
 
 
-def _descriptor(disk: Path) -> str:
+def _descriptor(settings: Settings, disk: Path) -> str:
     template = (RECIPE / "ovf/appliance.ovf.j2").read_text()
     values = {
         "name": product.NAME,
@@ -120,7 +119,7 @@ def _descriptor(disk: Path) -> str:
         "version": product.VERSION,
         "disk": disk.name,
         "disk_size": disk.stat().st_size,
-        "capacity": DISK_SIZE,
+        "capacity": settings.edition.disk_size,
     }
     made = jinja2.Environment(undefined=jinja2.StrictUndefined, autoescape=True)
     return made.from_string(template).render(values)

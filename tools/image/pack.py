@@ -16,10 +16,6 @@ from appliance.disk import bios, environment, layout, start
 from tools.image import toolbox
 from tools.image.settings import RECIPE, Settings
 
-DISK_SIZE = 40 * layout.GIB
-"""Of the disk image, thin: what the smallest supported machine has. Larger disks are
-filled at the next start."""
-
 KERNEL_LINE = (
     "console=ttyS0,115200 console=tty0 quiet loglevel=4 panic=10 systemd.gpt_auto=no "
     "systemd.show_status=auto"
@@ -94,11 +90,11 @@ def raw(settings: Settings) -> Path:
     """The disk image, sparse, with the system in slot A."""
     squashed, files = settings.build / "root.squashfs", settings.build / "start"
     seed = hashlib.sha256(squashed.read_bytes()).hexdigest()
-    table = layout.layout_for(DISK_SIZE, layout.identities_from(seed))
+    table = layout.layout_for(settings.edition.disk_size, layout.identities_from(seed))
     made = settings.build / "disk.raw"
     made.unlink(missing_ok=True)
     with made.open("wb") as file:
-        file.truncate(DISK_SIZE)
+        file.truncate(settings.edition.disk_size)
     toolbox.run(settings, ["sfdisk", "--quiet", made], typed=layout.sfdisk_script(table))
     _write_bios(made, table, files)
     _write_esp(settings, made, table, files)
@@ -126,7 +122,7 @@ def _write_esp(settings: Settings, disk: Path, table: layout.Layout, files: Path
     for name in ("vmlinuz", "initrd"):
         shutil.copyfile(settings.build / name, tree / "A" / name)
     template = (tree / "grub/grub.cfg").read_text()
-    text = start.grub_configuration(template, table, KERNEL_LINE)
+    text = start.grub_configuration(template, table, KERNEL_LINE, settings.edition.title)
     (tree / "grub/grub.cfg").write_text(text)
     (tree / "grub/grubenv").write_bytes(environment.encode({"slot": "A"}))
     place = table["esp"]

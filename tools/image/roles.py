@@ -14,6 +14,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from appliance import product
 from tools.image.settings import CHECKOUT, Settings
 from tools.image.toolbox import BuildError
 
@@ -25,7 +26,10 @@ def apply(settings: Settings, root: Path, wheels: Path) -> int:
     log = settings.build / "roles.log"
     playbook = Path(sys.executable).with_name("ansible-playbook")
     command = [str(playbook), "-i", f"{root},", "-c", "chroot"]
-    command += ["-e", f"engine_wheels={wheels}", str(CHECKOUT / "image.yml")]
+    given = (f"engine_wheels={wheels}", f"router_wheels={wheels}")
+    given += (f"router_version={product.VERSION}",)
+    command += [word for each in given for word in ("-e", each)]
+    command += [str(CHECKOUT / settings.edition.playbook)]
     steps = [
         f"mount -t proc proc {shlex.quote(str(root))}/proc",
         f"mount --rbind /dev {shlex.quote(str(root))}/dev",

@@ -7,13 +7,13 @@ import os
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from tools import debian_pool, debian_root
 from tools.image import accounts, roles, updates, wheels
-from tools.image.settings import RECIPE, Settings
+from tools.image.settings import Settings
 
 EXCLUDED = (
     "/usr/share/doc/*",
@@ -29,13 +29,13 @@ INCLUDED = ("/usr/share/doc/*/copyright",)
 
 def build(settings: Settings) -> Path:
     """Make the finished root in `settings.root`; returns it."""
-    plain = debian(RECIPE / "packages.txt")
+    plain = debian(settings.edition.packages)
     collected = wheels.collect(settings)
     shutil.rmtree(settings.root, ignore_errors=True)
     settings.build.mkdir(parents=True, exist_ok=True)
     subprocess.run(["cp", "--archive", "--reflink=auto", plain, settings.root], check=True)
     roles.apply(settings, settings.root, collected)
-    strip(settings.root)
+    strip(settings.root, settings.edition.removals)
     updates.describe(settings)
     clamp_times(settings.root, settings.epoch)
     settle_updates(settings.root, settings.epoch)
@@ -80,9 +80,10 @@ def _account_files() -> Iterator[Path]:
         yield Path(folder)
 
 
-def strip(root: Path) -> None:
-    """Remove what packages left that belongs to one machine or to the builder."""
-    for pattern in debian_pool.read_list(RECIPE / "remove.txt"):
+def strip(root: Path, removals: Iterable[Path]) -> None:
+    """Remove what packages left that belongs to one machine or to the builder, and what
+    an edition has no use for."""
+    for pattern in (each for file in removals for each in debian_pool.read_list(file)):
         for found in root.glob(pattern):
             if found.is_dir() and not found.is_symlink():
                 shutil.rmtree(found)

@@ -17,13 +17,13 @@ from __future__ import annotations
 
 import os
 import subprocess
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from appliance import product
+from tools.image.edition import APPLIANCE, APPLIANCE_RECIPE, CHECKOUT, Edition
 
-CHECKOUT = Path(__file__).resolve().parent.parent.parent
-RECIPE = CHECKOUT / "appliance/iso"
+RECIPE = APPLIANCE_RECIPE
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,11 +36,16 @@ class Settings:
     epoch: int
     signing_key: Path | None
     trusted_keys: tuple[Path, ...] = ()
+    edition: Edition = APPLIANCE
 
     @property
     def name(self) -> str:
         """How the names of all outputs begin."""
-        return f"{product.SLUG}-{product.VERSION}"
+        return f"{self.edition.slug}-{product.VERSION}"
+
+    def of(self, edition: Edition) -> Settings:
+        """The same build of another edition, in a scratch folder of its own."""
+        return replace(self, edition=edition, build=self.build / edition.name)
 
     @property
     def root(self) -> Path:

@@ -20,7 +20,9 @@ def of_this_build(settings: Settings) -> Release:
     """What the system that is being built says of itself."""
     built = datetime.datetime.fromtimestamp(settings.epoch, datetime.UTC)
     schemas = Schemas(SCHEMA_VERSION, _portal_schema())
-    return Release(product.VERSION, built.isoformat(timespec="seconds"), schemas)
+    return Release(
+        product.VERSION, built.isoformat(timespec="seconds"), schemas, settings.edition.name
+    )
 
 
 def _portal_schema() -> int:

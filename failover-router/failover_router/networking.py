@@ -1,0 +1,78 @@
+"""The router's own network as files of systemd-networkd: a pure function of the profile.
+
+Without a profile every wired interface asks by DHCP, so that whichever cable leads to the
+internet can fetch one. Metrics only tell the kernel which line is there for the first
+packet; the agent moves what counts in tables of its own.
+
+Source: systemd.network(5).
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterator, Mapping
+
+from failover_router.router_profile import Lan, Line, RouterProfile
+
+FOLDER = "etc/systemd/network"
+BLANK = "90-blank.network"
+"""What the image brings for a router without a profile; names of ours sort before it."""
+
+FIRST_METRIC = 1000
+"""Above every metric that the agent uses."""
+
+BY_OTHERS = ("pppoe", "modem")
+"""Ways to an address that this image leaves to a box or stick of the provider, which then
+is a line by DHCP."""
+
+
+def files(profile: RouterProfile) -> Mapping[str, str]:
+    """Name in the folder of networkd -> text, for everything that the profile asks of it."""
+    found = {"20-lan.network": lan_network(profile.lan)}
+    for order, line in enumerate(profile.lines):
+        found[f"30-{line.name}.network"] = line_network(line, order)
+    return found
+
+
+def cannot(profile: RouterProfile) -> list[str]:
+    """What this image cannot do of the profile, a sentence each."""
+    return [
+        f"line {line.label or line.name}: {line.addressing} is not done by this image; use the "
+        "provider's box or stick, and DHCP"
+        for line in profile.lines
+        if line.addressing in BY_OTHERS
+    ]
+
+
+def lan_network(lan: Lan) -> str:
+    """The network of the telephones; it is there also while nothing is plugged in."""
+    length = ipaddress.ip_network(lan.network).prefixlen
+    address = [f"Address={lan.address}/{length}", "ConfigureWithoutCarrier=yes"]
+    return _file(("Match", [f"Name={lan.interface}"]), ("Network", [*address, *_QUIET]))
+
+
+_QUIET = ("IPv6AcceptRA=no", "LinkLocalAddressing=no")
+
+
+def line_network(line: Line, order: int) -> str:
+    """One line. Its address leaves with the carrier, which is what moves the kernel's own
+    routes; name servers come from the first line alone, so that answers stay the same."""
+    metric = FIRST_METRIC + 10 * order
+    match = ("Match", [f"Name={line.interface}"])
+    if line.addressing == "static":
+        route = ("Route", [f"Gateway={line.gateway}", f"Metric={metric}"])
+        return _file(match, ("Network", [f"Address={line.address}", *_QUIET]), route)
+    names = ["UseDNS=yes" if order == 0 else "UseDNS=no", "UseNTP=no", "UseHostname=no"]
+    asking = ("DHCPv4", [f"RouteMetric={metric}", *names])
+    return _file(match, ("Network", ["DHCP=ipv4", *_QUIET]), asking)
+
+
+def _file(*sections: tuple[str, list[str]]) -> str:
+    return "\n".join(_lines(sections))
+
+
+def _lines(sections: tuple[tuple[str, list[str]], ...]) -> Iterator[str]:
+    for name, lines in sections:
+        yield f"[{name}]"
+        yield from lines
+        yield ""
