@@ -114,7 +114,7 @@ def test_the_slot_is_read_from_the_kernel_line():
 
 @pytest.fixture
 def machine(tmp_path, monkeypatch):
-    monkeypatch.setattr(slots.time, "sleep", lambda _seconds: None)
+    monkeypatch.setattr(settling.time, "sleep", lambda _seconds: None)
     made = SlotMachine(tmp_path)
     made.slot = "B"
     return made

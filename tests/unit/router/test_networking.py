@@ -1,0 +1,72 @@
+"""The router's own network as its profile wants it."""
+
+import dataclasses
+
+import pytest
+
+from failover_router import boot, networking
+from failover_router.router_profile import ProfileError, read, write
+from tests.support import branches
+
+
+def profile():
+    return branches.profile(branches.state(branches.branch()))
+
+
+def test_each_line_gets_its_own_metric_in_the_order_of_the_profile():
+    files = networking.files(profile())
+    metrics = [text for name, text in files.items() if name.startswith("30-")]
+    assert "RouteMetric=1000" in metrics[0]
+    assert "RouteMetric=1010" in metrics[1]
+
+
+def test_name_servers_come_from_the_first_line_alone():
+    files = networking.files(profile())
+    first, second = (text for name, text in files.items() if name.startswith("30-"))
+    assert "UseDNS=yes" in first
+    assert "UseDNS=no" in second
+
+
+def test_a_static_line_has_its_gateway_and_asks_nobody():
+    made = profile()
+    line = dataclasses.replace(
+        made.lines[0], addressing="static", address="198.51.100.7/29", gateway="198.51.100.1"
+    )
+    text = networking.line_network(line, 0)
+    assert "Gateway=198.51.100.1" in text
+    assert "DHCP" not in text
+
+
+def test_a_line_that_this_image_cannot_do_is_named():
+    made = profile()
+    lines = (dataclasses.replace(made.lines[0], addressing="pppoe"), *made.lines[1:])
+    (said,) = networking.cannot(dataclasses.replace(made, lines=lines))
+    assert "pppoe" in said
+
+
+def test_files_of_an_older_profile_are_taken_away(tmp_path):
+    folder = tmp_path / networking.FOLDER
+    folder.mkdir(parents=True)
+    (folder / "30-gone.network").write_text("[Match]\nName=eth7\n")
+    (folder / networking.BLANK).write_text("")
+    held = tmp_path / "profile.json"
+    held.write_bytes(write(profile()))
+    boot.settle(held, tmp_path)
+    wanted = {*networking.files(read(held.read_bytes())), networking.BLANK}
+    assert {file.name for file in folder.iterdir()} == wanted
+
+
+def test_without_a_profile_every_port_asks_by_dhcp(tmp_path):
+    assert boot.settle(tmp_path / "none", tmp_path) == []
+    assert list((tmp_path / networking.FOLDER).iterdir()) == []
+
+
+def test_a_damaged_profile_changes_no_file(tmp_path):
+    folder = tmp_path / networking.FOLDER
+    folder.mkdir(parents=True)
+    (folder / "20-lan.network").write_text("kept")
+    held = tmp_path / "profile.json"
+    held.write_text("{}")
+    with pytest.raises(ProfileError):
+        boot.settle(held, tmp_path)
+    assert (folder / "20-lan.network").read_text() == "kept"
