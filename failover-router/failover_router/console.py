@@ -25,7 +25,7 @@ from failover_router.enrol import PROFILE, WORDS, enrol, machine_name
 from failover_router.router_profile import ProfileError
 
 STATUS = Path("/run/failover-router/status.json")
-AGENT = "failover-router.service"
+AGENT, REPORTER = "failover-router.service", "failover-router-reporter.service"
 LOOK_EVERY_S = 2.0
 _CLEAR = "\033[H\033[2J\033[3J"
 _BOLD, _PLAIN = "\033[1m", "\033[0m"
@@ -155,7 +155,7 @@ def become(server: str, typed: str, port: int = 443) -> str:
         enrol(Door.by_code(server, port, code), code, machine_name(), PROFILE)
         problems = boot.settle(PROFILE)
         subprocess.run(["networkctl", "reload"], check=True)
-        subprocess.run(["systemctl", "restart", AGENT], check=True)
+        subprocess.run(["systemctl", "restart", AGENT, REPORTER], check=True)
     except Refused as error:
         return WORDS.get(error.reason, str(error))
     except (DoorError, spoken_code.CodeError, ProfileError, OSError) as error:

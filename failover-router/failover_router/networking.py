@@ -1,8 +1,8 @@
 """The router's own network as files of systemd-networkd: a pure function of the profile.
 
 Without a profile every wired interface asks by DHCP, so that whichever cable leads to the
-internet can fetch one. Metrics only tell the kernel which line is there for the first
-packet; the agent moves what counts in tables of its own.
+internet can fetch one. With a profile, each line's route goes into a table of its own
+(`routes.LINE_TABLE`), from which the agent takes it: what leaves by which line is its affair.
 
 Source: systemd.network(5).
 """
@@ -13,13 +13,11 @@ import ipaddress
 from collections.abc import Iterator, Mapping
 
 from failover_router.router_profile import Lan, Line, RouterProfile
+from failover_router.routes import LINE_TABLE
 
 FOLDER = "etc/systemd/network"
 BLANK = "90-blank.network"
 """What the image brings for a router without a profile; names of ours sort before it."""
-
-FIRST_METRIC = 1000
-"""Above every metric that the agent uses."""
 
 BY_OTHERS = ("pppoe", "modem")
 """Ways to an address that this image leaves to a box or stick of the provider, which then
@@ -55,15 +53,13 @@ _QUIET = ("IPv6AcceptRA=no", "LinkLocalAddressing=no")
 
 
 def line_network(line: Line, order: int) -> str:
-    """One line. Its address leaves with the carrier, which is what moves the kernel's own
-    routes; name servers come from the first line alone, so that answers stay the same."""
-    metric = FIRST_METRIC + 10 * order
+    """One line. Its address leaves with the carrier, which is what the agent sees; name
+    servers come from the first line alone, so that answers stay the same."""
     match = ("Match", [f"Name={line.interface}"])
     if line.addressing == "static":
-        route = ("Route", [f"Gateway={line.gateway}", f"Metric={metric}"])
-        return _file(match, ("Network", [f"Address={line.address}", *_QUIET]), route)
+        return _file(match, ("Network", [f"Address={line.address}", *_QUIET]))
     names = ["UseDNS=yes" if order == 0 else "UseDNS=no", "UseNTP=no", "UseHostname=no"]
-    asking = ("DHCPv4", [f"RouteMetric={metric}", *names])
+    asking = ("DHCPv4", [f"RouteTable={LINE_TABLE + order}", *names])
     return _file(match, ("Network", ["DHCP=ipv4", *_QUIET]), asking)
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from appliance import product
 from appliance.system import notify, slots, watch
-from appliance.updates import slot_disk
+from appliance.updates import settling, slot_disk
 from tests.support.slots import SlotMachine
 
 

@@ -6,6 +6,7 @@ import pytest
 
 from failover_router import boot, networking
 from failover_router.router_profile import ProfileError, read, write
+from failover_router.routes import LINE_TABLE
 from tests.support import branches
 
 
@@ -13,27 +14,35 @@ def profile():
     return branches.profile(branches.state(branches.branch()))
 
 
-def test_each_line_gets_its_own_metric_in_the_order_of_the_profile():
-    files = networking.files(profile())
-    metrics = [text for name, text in files.items() if name.startswith("30-")]
-    assert "RouteMetric=1000" in metrics[0]
-    assert "RouteMetric=1010" in metrics[1]
+def asking():
+    """The same with lines that ask by DHCP."""
+    made = profile()
+    lines = tuple(dataclasses.replace(line, addressing="dhcp") for line in made.lines)
+    return dataclasses.replace(made, lines=lines)
+
+
+def test_the_route_of_each_line_goes_into_the_table_in_which_the_agent_looks():
+    texts = [text for name, text in networking.files(asking()).items() if name.startswith("30-")]
+    assert [f"RouteTable={LINE_TABLE + order}" in text for order, text in enumerate(texts)] == [
+        True,
+        True,
+    ]
 
 
 def test_name_servers_come_from_the_first_line_alone():
-    files = networking.files(profile())
+    files = networking.files(asking())
     first, second = (text for name, text in files.items() if name.startswith("30-"))
     assert "UseDNS=yes" in first
     assert "UseDNS=no" in second
 
 
-def test_a_static_line_has_its_gateway_and_asks_nobody():
+def test_a_static_line_has_its_address_and_asks_nobody():
     made = profile()
     line = dataclasses.replace(
         made.lines[0], addressing="static", address="198.51.100.7/29", gateway="198.51.100.1"
     )
     text = networking.line_network(line, 0)
-    assert "Gateway=198.51.100.1" in text
+    assert "Address=198.51.100.7/29" in text
     assert "DHCP" not in text
 
 
