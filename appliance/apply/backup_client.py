@@ -5,17 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from appliance.apply.asking import Asking
 from appliance.services.backups import Target
 from appliance.state.codec import encode
 
 
-class BackupCalls:
+class BackupCalls(Asking):
     """One method for each verb of `appliance.apply.backup_verbs`."""
 
     __slots__ = ()
-
-    def _ask(self, verb: str, **values: Any) -> Any:
-        raise NotImplementedError
 
     def backups(self) -> dict[str, Any]:
         """What backups there are, how the last attempt went, what is under way."""

@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from appliance.apply.asking import Asking
 
-class BranchCalls:
+
+class BranchCalls(Asking):
     """One method for each verb of `appliance.apply.branch_verbs`."""
 
     __slots__ = ()
-
-    def _ask(self, verb: str, **values: Any) -> Any:
-        raise NotImplementedError
 
     def vpn_records(self) -> list[dict[str, Any]]:
         """Every certificate that a router of a branch was ever given."""

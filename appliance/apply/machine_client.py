@@ -7,6 +7,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from appliance.apply.asking import Asking
+
 
 @dataclass(frozen=True, slots=True)
 class Upload:
@@ -24,13 +26,10 @@ class Upload:
         return {**plain, "password": self.password}
 
 
-class MachineCalls:
+class MachineCalls(Asking):
     """One method for each verb of `appliance.apply.machine_verbs`."""
 
     __slots__ = ()
-
-    def _ask(self, verb: str, **values: Any) -> Any:
-        raise NotImplementedError
 
     def alarms(self) -> dict[str, Any]:
         """`open` and `over`: lists of alarms, the gravest and newest first."""

@@ -5,17 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from appliance.apply.asking import Asking
 
-class UpdateCalls:
+
+class UpdateCalls(Asking):
     """One method for each verb of `appliance.apply.update_verbs`.
 
     Long work is shown by `updates` itself, which outlives a restart of the machine.
     """
 
     __slots__ = ()
-
-    def _ask(self, verb: str, **values: Any) -> Any:
-        raise NotImplementedError
 
     def updates(self) -> dict[str, Any]:
         """Both systems of the machine, what is under way, and what happened before."""

@@ -39,6 +39,9 @@ PICTURES = (
     Picture("changes", "/changes/"),
     Picture("phone-board", "/phone-board/", DESKTOP, "dark"),
     Picture("checks", "/checks/"),
+    Picture("dialling", "/dialling/?caller=215&dialled=00393381234567&number=0522123215"),
+    Picture("lines", "/trunks/"),
+    Picture("branches", "/branches/", DESKTOP, "dark"),
 )
 
 
