@@ -115,15 +115,16 @@ class Switch:
             if found.wrong:
                 raise Undone(masker_for(before, new).masked(str(found)))
             self._store.write_report(trial.number, _report(proof, asked, found, course))
+            if trial.phase == "waiting":
+                self._record.write(trial)
+            else:
+                self._accept(trial.number)
         except (ActionFailed, ConsoleError, OSError, Undone) as error:
             self._take_back(trial, str(error))
             raise Undone(f"revision {trial.number} was undone: {error}") from error
         self._stage.now_in_force(trial.number, new)
         if trial.phase == "waiting":
-            self._record.write(trial)
             self._deadline = time.monotonic() + trial.seconds
-        else:
-            self._accept(trial.number)
 
     def _accept(self, number: int) -> None:
         self._store.mark(number, "good")

@@ -126,6 +126,8 @@ def version() -> int:
 
 def find(place: Place) -> DraftObject | None:
     """The row of an object."""
+    if "\0" in place.id:
+        return None  # PostgreSQL takes no such text, not even to look for it
     query = db.select(DraftObject).filter_by(
         service=place.service, collection=place.collection, key=place.id
     )

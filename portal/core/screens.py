@@ -234,7 +234,10 @@ class Screen:
         for name, value in search.filters.items():
             if name in {"department", "site"} and value:
                 query = query.filter(getattr(main, name) == value)
-        for word in folded(search.text[:LONGEST_SEARCH]).split():
+        # PostgreSQL takes no NUL, not even to look for it; no text of ours holds one.
+        if "\0" in search.text:
+            query = query.filter(db.false())
+        for word in folded(search.text[:LONGEST_SEARCH].replace("\0", " ")).split():
             hits = [t.search.contains(word, autoescape=True) for t in (main, *others)]
             query = query.filter(db.or_(*hits))
         return query

@@ -48,6 +48,19 @@ MADE = (
     ("voicemail-boxes", {"extension": "201"}),
     ("music-on-hold", {"name": "Inverno", "order": "random"}),
     ("number-ranges", {"purpose": "people", "first": "200", "last": "299"}),
+    (
+        "backup-targets",
+        {
+            "name": "NAS",
+            "kind": "smb",
+            "address": "nas.example.com",
+            "folder": "copie/pbx",
+            "user": "pbx",
+            "password": "segreto-lungo",
+            "port": "0",
+            "keep": "7",
+        },
+    ),
 )
 """What the sample company has none of."""
 

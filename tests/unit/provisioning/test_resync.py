@@ -9,6 +9,7 @@ from appliance.apply.client import EngineUnreachable
 from appliance.apply.daemon import Clients, EngineServer
 from appliance.apply.verbs import Verbs
 from appliance.asterisk import check_sync
+from appliance.state.machine import Machine
 from provisioning.server.desk import Asked, Desk
 from provisioning.server.ledger import Ledger
 from provisioning.server.resync import Resync
@@ -166,9 +167,18 @@ def test_a_phone_in_a_call_on_any_line_hears_nothing(first, second, outcome):
     assert len(console.sent) == (outcome == "sent")
 
 
+class Nothing:
+    """An engine of a machine on which nothing waits."""
+
+    machine = Machine()
+
+    def trial(self):
+        return None
+
+
 def test_a_messenger_may_only_tell_phones(tmp_path):
     server = EngineServer(
-        tmp_path / "s", Verbs(None, None, None), Clients(frozenset({7}), frozenset({8})), 0
+        tmp_path / "s", Verbs(Nothing(), None, None), Clients(frozenset({7}), frozenset({8})), 0
     )
     try:
         assert server.allows(7, "apply")
@@ -183,10 +193,6 @@ def test_a_messenger_may_only_tell_phones(tmp_path):
 
 @pytest.mark.parametrize("endpoint", ["215-1; core stop now", "215", "x-1", "215-1\n", "trunk-a"])
 def test_only_endpoints_of_phones_reach_the_console(endpoint):
-    class Nothing:
-        def trial(self):
-            return None
-
     with pytest.raises(ValueError, match="must be an endpoint"):
         Verbs(Nothing(), None, None).check_sync({"endpoints": [endpoint], "event": "check-sync"})
     with pytest.raises(ValueError, match="must be one of"):
