@@ -54,7 +54,8 @@ def command(arguments: list[str]) -> list[str]:
     """The command line that runs pytest in the root, without network, on a read-only tree."""
     root = shlex.quote(str(debian_root.build()))
     tests = shlex.join(["python3", "-m", "pytest", "-p", "no:cacheprovider", *arguments])
-    variables = f"PYTHONPATH={INSIDE_WHEELS}:{INSIDE}/failover-router PYTHONDONTWRITEBYTECODE=1 LC_ALL=C.UTF-8 HOME=/tmp"
+    places = f"PYTHONPATH={INSIDE_WHEELS}:{INSIDE}/failover-router"
+    variables = f"{places} PYTHONDONTWRITEBYTECODE=1 LC_ALL=C.UTF-8 HOME=/tmp"
     steps = [
         "ip link set lo up",
         f"mount -t tmpfs -o mode=755 tmpfs {root}/mnt",
