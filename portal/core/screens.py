@@ -153,6 +153,8 @@ class Screen:
 
     def number_of(self, id: str) -> str:
         """The number of a record; "" when there is no such record."""
+        if "\0" in id:
+            return ""  # as `draft.find`: PostgreSQL takes no such text
         query = db.select(DraftObject.number).filter(*self._mine(), DraftObject.key == id)
         return db.session.scalar(query) or ""
 
