@@ -152,10 +152,11 @@ def _make_folders(layout: Layout, asterisk: tuple[int, int]) -> None:
 
 
 def _make_music_folder(layout: Layout, asterisk: int, portal: int) -> None:
-    """Asterisk looks into it as its owner, the portal's group puts music there."""
+    """Asterisk looks into it as its owner, the portal's group puts music there. Without the
+    bit that hands the group on: the units forbid to set it, and it is the portal's own."""
     layout.music.mkdir(mode=0o770, exist_ok=True)
     os.chown(layout.music, asterisk, portal)
-    layout.music.chmod(0o2770)
+    layout.music.chmod(0o770)
 
 
 def _link_asterisk_etc(layout: Layout) -> None:

@@ -67,7 +67,7 @@ class Shelf:
 
     def add(self, music_class: str, upload: Path, called: str) -> tuple[str, sound.Made]:
         """Convert an upload and put it into a class; its id and what was made."""
-        self.folder.mkdir(mode=0o2770, parents=True, exist_ok=True)
+        self.folder.mkdir(mode=0o770, parents=True, exist_ok=True)
         scratch = self.folder / f".new-{uuid.uuid4().hex}"
         scratch.mkdir()
         try:
