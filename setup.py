@@ -30,6 +30,8 @@ PORTAL = [
     "click>=8.1",
     "gunicorn>=20.1",
 ]
+COPIES = ["paramiko>=3.4", "smbprotocol>=1.13", "minio>=7.2.8", "urllib3>=2.0"]
+"""For copies of backups on other machines."""
 LIVE = ["aiohttp>=3.8", "panoramisk>=1.4", "pyjwt>=2.6"]
 DEV = [
     "pytest>=8.0",
@@ -41,6 +43,7 @@ DEV = [
     "ruff>=0.6",
     "mypy>=1.11",
     "types-PyYAML",
+    "types-paramiko",
     "psycopg[binary]>=3.1",
     "babel>=2.12",
     "setuptools>=68",
@@ -73,6 +76,7 @@ setup(
         "appliance.state",
         "appliance.system",
         "appliance.system.backup",
+        "appliance.system.backup.stores",
         "appliance.terminal",
         "appliance.updates",
         "appliance.verify",
@@ -151,7 +155,7 @@ setup(
         "provisioning.snom": ["models/*.toml", "templates/*.j2"],
         "provisioning.yealink": ["models/*.toml", "templates/*.j2"],
     },
-    install_requires=[*ENGINE, *PORTAL, *LIVE],
+    install_requires=[*ENGINE, *PORTAL, *LIVE, *COPIES],
     extras_require={"dev": DEV, "image": IMAGE},
     entry_points={"console_scripts": ["centralino = portal.cli:main"]},
 )

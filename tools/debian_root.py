@@ -46,6 +46,7 @@ SERVERS = (
     "python3-aiohttp",
     "python3-argon2",
     "python3-cbor2",
+    "python3-certifi",
     "python3-click",
     "python3-cryptography",
     "python3-flask",
@@ -59,12 +60,14 @@ SERVERS = (
     "python3-jwt",
     "python3-nh3",
     "python3-openssl",
+    "python3-paramiko",
     "python3-phonenumbers",
     "python3-psycopg",
     "python3-pyasn1-modules",
     "python3-pytest",
     "python3-qrcode",
     "python3-segno",
+    "python3-urllib3",
     "python3-yaml",
 )
 

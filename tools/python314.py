@@ -20,9 +20,13 @@ from tools import debian_root
 from tools.rows import TOP
 
 CARRIED = (
-    "panoramisk==1.4",
-    "pytest-timeout==2.4.0",
     "hypothesis==6.170.15",
+    "minio==7.2.20",
+    "panoramisk==1.4",
+    "pycryptodome==4.4.0",
+    "pyspnego==0.12.4",
+    "pytest-timeout==2.4.0",
+    "smbprotocol==1.17.0",
     "sortedcontainers==2.4.0",
     "webauthn==3.0.1",
 )

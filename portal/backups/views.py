@@ -396,8 +396,12 @@ def megabytes(size: int) -> str:
 
 def _step(step: str) -> str:
     """What is being done, in the reader's language; "" when nothing is."""
-    if step.startswith("copying "):
-        return _("Copying to %(place)s", place=step.removeprefix("copying "))
+    name, _blank, rest = step.partition(" ")
+    percent, _blank, place = rest.partition(" ")
+    if name == "copying":
+        return _("Copying to %(place)s: %(percent)s %%", place=place, percent=percent)
+    if name == "reading":
+        return _("Checking the copy at %(place)s: %(percent)s %%", place=place, percent=percent)
     return str(STEPS.get(step, step)) if step else ""
 
 

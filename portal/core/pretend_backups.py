@@ -10,7 +10,7 @@ from typing import Any
 from appliance.apply.client import EngineError
 
 CODE = "7KQM-2XWD-9FHT-R4BV-MC3N-8PLS-5GJ6"
-STEPS = ("collecting", "writing", "copying NAS", "rehearsing")
+STEPS = ("collecting", "writing", "copying 40 NAS", "reading 80 NAS", "rehearsing")
 FINGERPRINT = "ED25519 SHA256:Tzu0/qxZ0B8nruJR7KK+sPIMFKMeAylVFChUbOepRIw"
 HOST_KEY = f"ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAA{'A' * 44}"
 

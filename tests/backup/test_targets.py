@@ -9,6 +9,7 @@ from appliance.state.fields import Secret
 from appliance.system.backup import targets, work
 from appliance.system.backup.errors import TargetFailed
 from appliance.system.backup.records import Records, Rehearsal
+from appliance.system.backup.stores import s3, ssh_keys
 from appliance.system.backup.targets import Patience, Remote
 from appliance.system.backup.work import Site
 from tests.support.backups import GROUPS, furnished
@@ -27,7 +28,7 @@ def layout(tmp_path_factory):
 def store(request, layout):
     servers = {"smb": smb_server, "s3": s3_server}
     if request.param == "sftp":
-        with sftp_server(targets.public_key(layout)) as store:
+        with sftp_server(ssh_keys.public_key(layout)) as store:
             store.target = recognised(store.target)
             yield store
     else:
@@ -36,7 +37,7 @@ def store(request, layout):
 
 
 def recognised(target):
-    seen = targets.host_keys(target.address, target.port)
+    seen = ssh_keys.host_keys(target.address, target.port)
     return replace(target, host_keys=tuple(each.key for each in seen))
 
 
@@ -89,9 +90,9 @@ def test_a_server_that_is_off_is_named_with_the_reason(store, layout, tmp_path):
 
 
 def test_a_server_with_another_host_key_gets_nothing(layout, tmp_path):
-    with sftp_server(targets.public_key(layout)) as real:
+    with sftp_server(ssh_keys.public_key(layout)) as real:
         other = recognised(real.target).host_keys
-    with sftp_server(targets.public_key(layout)) as store:
+    with sftp_server(ssh_keys.public_key(layout)) as store:
         remote = Remote(replace(store.target, host_keys=other), layout, SOON)
         with pytest.raises(TargetFailed, match="its host key differs"):
             remote.send(*file_of(tmp_path))
@@ -107,10 +108,107 @@ def test_a_wrong_password_is_told_and_shows_nowhere(layout, tmp_path):
 
 
 def test_a_name_from_elsewhere_cannot_lead_to_another_folder(layout, tmp_path):
-    with sftp_server(targets.public_key(layout)) as store:
+    with sftp_server(ssh_keys.public_key(layout)) as store:
         remote = Remote(recognised(store.target), layout, SOON)
         with pytest.raises(TargetFailed, match="not the name of a backup"):
             remote.fetch("../../etc/passwd", tmp_path / "back")
+
+
+@pytest.fixture(params=["sftp", "smb"])
+def resuming(request, layout):
+    if request.param == "smb":
+        with smb_server() as store:
+            yield store
+    else:
+        with sftp_server(ssh_keys.public_key(layout)) as store:
+            store.target = recognised(store.target)
+            yield store
+
+
+def test_an_upload_that_broke_off_goes_on_where_it_stopped(resuming, layout, tmp_path):
+    file, sha256 = file_of(tmp_path, content=bytes(range(256)) * 4096)
+    resuming.folder.mkdir(exist_ok=True)
+    half = resuming.folder / f"{file.name}{targets.UNFINISHED}"
+    half.write_bytes(file.read_bytes()[: 512 * 1024])
+    steps = []
+    remote = Remote(resuming.target, layout, SOON)
+    remote.send(file, sha256, steps.append)
+    assert steps[0] == f"copying 50 {resuming.target.name}"
+    remote.fetch(file.name, tmp_path / "back")
+    assert (tmp_path / "back").read_bytes() == file.read_bytes()
+
+
+def test_half_a_file_of_something_else_is_not_taken_for_the_beginning(resuming, layout, tmp_path):
+    file, sha256 = file_of(tmp_path)
+    resuming.folder.mkdir(exist_ok=True)
+    (resuming.folder / f"{file.name}{targets.UNFINISHED}").write_bytes(b"else")
+    remote = Remote(resuming.target, layout, SOON)
+    with pytest.raises(TargetFailed, match="differs"):
+        remote.send(file, sha256)
+    remote.send(file, sha256)
+    assert [each.name for each in remote.backups()] == [file.name]
+
+
+def test_what_broken_off_uploads_have_left_is_tidied_up(store, layout, tmp_path):
+    remote = Remote(store.target, layout, SOON)
+    file, sha256 = file_of(tmp_path)
+    remote.send(file, sha256)
+    with remote._opened() as there:
+        there.put(file, f"{file.name}{targets.UNFINISHED}", 0, lambda _done: None)
+    remote.keep_newest("pbx")
+    with remote._opened() as there:
+        assert [each.name for each in there.files()] == [file.name]
+
+
+def test_sending_and_reading_back_are_told_in_percents(store, layout, tmp_path):
+    steps = []
+    file, sha256 = file_of(tmp_path, content=b"backup" * 200_000)
+    Remote(store.target, layout, SOON).send(file, sha256, steps.append)
+    assert steps.index(f"copying 100 {store.target.name}") < steps.index(
+        f"reading 100 {store.target.name}"
+    )
+    assert len(steps) > 4
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"password": Secret("wrong")}, "refuses user or password"),
+        ({"folder": "elsewhere/pbx"}, "no such share"),
+    ],
+)
+def test_what_a_share_refuses_is_said_at_once_and_not_tried_again(layout, tmp_path, changes, said):
+    patient = Patience(attempts=3, pause_s=600, connect_s=3)
+    with smb_server() as store:
+        remote = Remote(replace(store.target, **changes), layout, patient)
+        with pytest.raises(TargetFailed, match=said):
+            remote.send(*file_of(tmp_path))
+
+
+def test_a_bucket_that_is_not_there_is_named(layout, tmp_path):
+    with s3_server() as store:
+        remote = Remote(replace(store.target, folder="other/pbx"), layout, SOON)
+        with pytest.raises(TargetFailed, match="no such bucket"):
+            remote.send(*file_of(tmp_path))
+
+
+def test_a_server_that_does_not_know_this_machine_says_what_to_do(layout, tmp_path):
+    stranger = furnished(tmp_path / "stranger")
+    with sftp_server(ssh_keys.public_key(stranger)) as store:
+        remote = Remote(recognised(store.target), layout, SOON)
+        with pytest.raises(TargetFailed, match="add it to authorized_keys"):
+            remote.send(*file_of(tmp_path))
+
+
+def test_a_big_file_goes_to_object_storage_in_parts(layout, tmp_path, monkeypatch):
+    monkeypatch.setattr(s3, "PART", 5 * 1024 * 1024)
+    file, sha256 = file_of(tmp_path, content=bytes(range(256)) * 48_000)
+    with s3_server() as store:
+        remote = Remote(store.target, layout, SOON)
+        remote.send(file, sha256)
+        assert [(each.name, each.size) for each in remote.backups()] == [
+            (file.name, file.stat().st_size)
+        ]
 
 
 # ── the whole course ──────────────────────────────────────────────────────────────────
@@ -129,7 +227,7 @@ def site(layout, rehearsal=GOOD):
 
 
 def test_a_backup_is_made_copied_rehearsed_and_written_down(machine, monkeypatch):
-    with sftp_server(targets.public_key(machine)) as store:
+    with sftp_server(ssh_keys.public_key(machine)) as store:
         wanted = replace(work.wishes(machine), targets=(recognised(store.target),))
         monkeypatch.setattr(work, "wishes", lambda _layout: wanted)
         record = work.run(site(machine), "night")

@@ -90,8 +90,14 @@ MAY_USE = {
 ENGINE_LIBRARIES = frozenset({"jinja2", "markupsafe", "panoramisk"})
 
 
-OF_ONE_FILE = {"appliance/firstboot/console.py": frozenset({"segno"})}
-"""A library that one file uses where it is installed, and does without where it is not."""
+STORES = "appliance/system/backup/stores"
+OF_ONE_FILE = {
+    "appliance/firstboot/console.py": frozenset({"segno"}),
+    f"{STORES}/sftp.py": frozenset({"paramiko"}),
+    f"{STORES}/smb.py": frozenset({"smbclient", "smbprotocol"}),
+    f"{STORES}/s3.py": frozenset({"minio", "urllib3"}),
+}
+"""Libraries that one file uses: a square code for the console, protocols for copies of backups."""
 
 
 def within(name, allowed):

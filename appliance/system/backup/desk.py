@@ -27,12 +27,13 @@ from appliance.state.faults import Fault
 from appliance.state.fields import Pattern, Secret
 from appliance.state.machine import Layout
 from appliance.state.system_state import SystemState
-from appliance.system.backup import restore, targets, work
+from appliance.system.backup import restore, work
 from appliance.system.backup.errors import BadBackup, Busy, TargetFailed
 from appliance.system.backup.place import Identity
 from appliance.system.backup.records import Records, Rehearsal, local_files
 from appliance.system.backup.recovery_code import read_code
 from appliance.system.backup.rehearse import rehearse
+from appliance.system.backup.stores import ssh_keys
 from appliance.system.backup.targets import Patience, Remote
 
 _NAME = r"[A-Za-z0-9_+-][A-Za-z0-9_.+-]{0,200}\.backup"
@@ -102,11 +103,11 @@ class BackupDesk:
 
     def host_keys(self, address: str, port: int) -> list[dict[str, Any]]:
         """The keys that an SFTP server shows now."""
-        return [encode(each) for each in targets.host_keys(address, port)]
+        return [encode(each) for each in ssh_keys.host_keys(address, port)]
 
     def public_key(self) -> str:
         """This machine's key for SFTP."""
-        return targets.public_key(self._layout)
+        return ssh_keys.public_key(self._layout)
 
     def _calls(self) -> int:
         try:

@@ -92,8 +92,7 @@ def _made(site: Site, records: Records, tell: Progress) -> Record:
     copies = []
     for target in wanted.targets:
         if target.enabled:
-            tell(f"copying {target.name}")
-            copies.append(_copied(site, target, made))
+            copies.append(_copied(site, target, made, tell))
             records.change(record.name, copies=tuple(copies))
     return replace(record, copies=tuple(copies))
 
@@ -118,10 +117,10 @@ def problem_of(record: Record) -> tuple[str, str]:
     return ("targetfailed", "; ".join(failed)) if failed else ("", "")
 
 
-def _copied(site: Site, target: backups.Target, made: Made) -> Copied:
+def _copied(site: Site, target: backups.Target, made: Made, tell: Progress) -> Copied:
     remote = Remote(target, site.layout, site.patience)
     try:
-        remote.send(made.path, made.sha256)
+        remote.send(made.path, made.sha256, tell)
         remote.keep_newest(site.host_name)
     except Refused as error:
         log.error("target=%s problem=%s", target.id, error)
