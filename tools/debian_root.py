@@ -39,6 +39,7 @@ ASTERISK = (
 )
 
 SERVERS = (
+    "curl",
     "gunicorn",
     "nginx-light",
     "openssh-client",

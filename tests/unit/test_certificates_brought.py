@@ -1,10 +1,13 @@
 """Certificates that somebody brings: what is taken, what is refused, and why."""
 
+import datetime
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
 
 from appliance.state.faults import StateError
 from appliance.state.fields import Secret
@@ -59,6 +62,21 @@ class Authority:
             *("x509", "-req", "-in", request, "-days", days, "-extfile", extensions),
             *(*signer, *serial, "-out", made.crt),
         )
+        return made
+
+    def expired(self, name):
+        """One of the intermediate that ended yesterday: openssl writes none that is over."""
+        made = self.issue(name, self.middle)
+        over = x509.load_pem_x509_certificate(made.crt.read_bytes())
+        day = datetime.timedelta(days=1)
+        builder = x509.CertificateBuilder(
+            over.issuer, over.subject, over.public_key(), over.serial_number,
+            over.not_valid_before_utc - 30 * day, over.not_valid_before_utc - day,
+            list(over.extensions),
+        )  # fmt: skip
+        key = serialization.load_pem_private_key(self.middle.key.read_bytes(), None)
+        signed = builder.sign(key, hashes.SHA256())
+        made.crt.write_bytes(signed.public_bytes(serialization.Encoding.PEM))
         return made
 
 
@@ -159,7 +177,7 @@ def test_a_wildcard_covers_one_label(company, ours):
 
 
 def test_an_expired_one_is_refused(company, ours):
-    made = company.issue("late", company.middle, days=-1)
+    made = company.expired("late")
     assert reason(brought(company, made), ours) == "has expired"
 
 
@@ -248,7 +266,7 @@ def test_what_was_brought_survives_the_next_start_and_another_address(folder, se
 
 
 def test_what_was_brought_and_has_expired_gives_way_to_our_own(folder, company):
-    late = company.issue("gone", company.middle, days=-1)
+    late = company.expired("gone")
     pair = Pair(late.crt.read_bytes(), late.key.read_bytes(), "uploaded")
     certificate_pairs.install(folder, "web", pair, 0)
     certificates.ensure_server(folder, "web", HOST, ["192.0.2.1"], 0)
