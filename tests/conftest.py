@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -22,13 +23,27 @@ def figures(request: pytest.FixtureRequest) -> Iterator[Figures]:
     """Figures of this run; they are printed when all tests are done."""
     collected = Figures()
     yield collected
-    reporter = request.config.pluginmanager.get_plugin("terminalreporter")
-    capture = request.config.pluginmanager.get_plugin("capturemanager")
-    if reporter is None or capture is None:
+    told = getattr(request.config, "workeroutput", None)
+    if told is None:
+        _print(request.config, collected.lines())
+    else:
+        told["figures"] = collected.lines()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """Print what a worker of pytest-xdist has measured."""
+    _print(node.config, getattr(node, "workeroutput", {}).get("figures", []))
+
+
+def _print(config: pytest.Config, lines: list[str]) -> None:
+    reporter = config.pluginmanager.get_plugin("terminalreporter")
+    capture = config.pluginmanager.get_plugin("capturemanager")
+    if reporter is None or capture is None or not lines:
         return
     with capture.global_and_fixture_disabled():
         reporter.write_line("")
-        for line in collected.lines():
+        for line in lines:
             reporter.write_line(line)
 
 

@@ -66,6 +66,7 @@ SERVERS = (
     "python3-psycopg",
     "python3-pyasn1-modules",
     "python3-pytest",
+    "python3-pytest-xdist",
     "python3-qrcode",
     "python3-segno",
     "python3-urllib3",

@@ -31,6 +31,9 @@ LAST = ("phones", "calls", "run", "web", "router", "image")
 PARALLEL = frozenset({"house", "unit", "golden"})
 """Stages whose tests have nothing to wait for but the processor."""
 
+SIDE_BY_SIDE = {"image": ("-n", "2", "--dist", "loadfile")}
+"""Stages whose files go side by side: an emulated machine keeps one processor busy."""
+
 CHECK = ("lint", *FIRST)
 
 
@@ -60,12 +63,13 @@ def stages() -> Iterator[Stage]:
     python = sys.executable
     yield Stage("lint", ("make", "--no-print-directory", "lint"), counts=False)
     for name in folders():
-        parallel = ("-n", "auto") if name in PARALLEL else ()
+        parallel = ("-n", "auto") if name in PARALLEL else SIDE_BY_SIDE.get(name, ())
         yield Stage(name, (python, "-m", "pytest", "-q", *parallel, f"tests/{name}"))
         if name == FIRST[-1]:
             portal = ("--portal-database=postgresql", "-n", "auto", "tests/unit/portal")
             yield Stage("postgresql", (python, "-m", "pytest", "-q", *portal))
-            inside = tuple(python314.command(["-q", "tests/unit", "tests/golden"]))
+            words = ["-q", "-n", "auto", "tests/unit", "tests/golden"]
+            inside = tuple(python314.command(words))
             yield Stage("python3.14", inside, counts=False)
 
 

@@ -33,8 +33,7 @@ BEHIND_THE_WEB = (accounts.WEB_GROUP, accounts.SHARED_GROUP)
 class Process:
     """One process. `module` is its Python module, "" for programs of others.
 
-    `groups` begins with the primary one. `prepare` are commands that must succeed before
-    each start, in the same account. `after` names the processes that must be ready
+    `groups` begins with the primary one. `after` names the processes that must be ready
     first. `credentials` are the secrets it is handed. `hangs` says whether it is
     ended when its probe keeps failing. `low_ports`: it may listen below 1024.
     """
@@ -46,7 +45,6 @@ class Process:
     ready: Probe
     module: str = ""
     groups: tuple[str, ...] = ()
-    prepare: tuple[tuple[str, ...], ...] = ()
     after: tuple[str, ...] = ()
     credentials: tuple[str, ...] = ()
     environment: Mapping[str, str] = field(default_factory=dict)
@@ -176,7 +174,7 @@ def _portal(site: Site) -> Process:
         purpose="the pages that people see",
         account=accounts.PORTAL,
         groups=BEHIND_THE_WEB,
-        module="portal.core.app",
+        module="portal.core.upgrade",
         command=site.module(
             "gunicorn",
             *("--bind", f"unix:{socket}", "--umask", "0o007"),
@@ -184,10 +182,11 @@ def _portal(site: Site) -> Process:
             # Read once for both workers, and before the door opens.
             "--preload",
             *("--graceful-timeout", "8", "--timeout", "60", "--forwarded-allow-ips", "*"),
-            "portal.core.app:create_app()",
+            "portal.core.upgrade:upgraded_app()",
         ),
-        prepare=(site.module("portal.core.upgrade"),),
         ready=HealthAnswers(socket),
+        # A new version may have much to migrate; until then nothing is lost but time.
+        ready_within_s=900,
         after=("engine",),
         credentials=(
             credentials.LIVE_TOKEN,

@@ -96,7 +96,7 @@ LARGEST_REQUEST = 16 * 1024 * 1024
 
 
 def create_app(settings: Settings | None = None) -> Flask:
-    """The portal. Its database must have been brought up to date by `portal.core.upgrade`."""
+    """The portal. Its database must have been brought up to date, as `upgraded_app` does."""
     settings = settings or Settings.from_environment()
     app = Flask("portal", root_path=_root(), template_folder="core/templates")
     app.config["MAX_CONTENT_LENGTH"] = LARGEST_REQUEST

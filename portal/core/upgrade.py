@@ -1,13 +1,13 @@
-"""Brings the database to the newest schema, before the portal starts.
+"""The portal as it is served: its database is brought to the newest schema first.
 
-Run as `python -m portal.core.upgrade`; safe to run at each start. It also puts in what
-must be there, and makes the one-time setup code while there is no account.
+Safe at each start. It also puts in what must be there, and makes the one-time setup code
+while there is no account.
 """
 
 from __future__ import annotations
 
+import gc
 import logging
-import sys
 from pathlib import Path
 
 from flask import Flask
@@ -15,7 +15,7 @@ from flask_migrate import upgrade
 
 from portal.core import draft, permissions, setup_code
 from portal.core.app import create_app
-from portal.core.db import transaction
+from portal.core.db import db, transaction
 from portal.core.settings import Settings
 
 MIGRATIONS = Path(__file__).with_name("migrations")
@@ -32,18 +32,23 @@ def bring_up_to_date(app: Flask) -> str:
         return setup_code.ensure(settings.setup_code)
 
 
-def main() -> int:
-    """Entry point; says in one line why it failed."""
+def upgraded_app() -> Flask:
+    """The portal over its database, for the server that then makes the workers.
+
+    One process does both, since a start reads a thousand modules. SystemExit, with one line
+    that says why, when the database cannot be used: the portal must not start then.
+    """
     logging.basicConfig(level=logging.WARNING, format="%(name)s %(levelname)s %(message)s")
     settings = Settings.from_environment()
     settings.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     try:
-        bring_up_to_date(create_app(settings))
-    except Exception as error:  # noqa: BLE001 - whatever it is, the portal must not start
-        print(f"the portal's database cannot be used: {error}", file=sys.stderr)  # noqa: T201
-        return 1
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+        app = create_app(settings)
+        bring_up_to_date(app)
+    except Exception as error:
+        raise SystemExit(f"the portal's database cannot be used: {error}") from error
+    with app.app_context():
+        # Workers open connections of their own: one that is shared mixes up their talks.
+        db.engine.dispose()
+    # What is read by now stays shared by the workers: their collectors leave it alone.
+    gc.freeze()
+    return app

@@ -27,11 +27,6 @@ def test_an_output_is_small_enough_to_download(built, figures, kind):
     assert size <= figures.add("size", kind, size, "MB", LIMITS[kind]).limit
 
 
-def test_building_is_quick(built, figures):
-    slow = [each for each in figures.collected if each.part == "build" and each.limit]
-    assert all(each.value <= each.limit for each in slow), slow
-
-
 @pytest.mark.row("I3")
 def test_an_independent_reader_takes_the_ova_as_a_machine_of_vmware(built):
     read = ova.read(built.output("ova"))

@@ -272,17 +272,23 @@ def started(
     *,
     tcp: Sequence[int] = (),
     udp: Sequence[int] = (),
+    address: str = "",
     extra: Sequence[str] = (),
 ) -> Iterator[Machine]:
-    """Switch a machine on; it is killed when the block is left."""
+    """Switch a machine on; it is killed when the block is left.
+
+    `address` is where the machine awaits what is forwarded, unless DHCP has told it. It has
+    one processor: kernels that change their own code while another emulated processor runs
+    it have been seen to panic, and two machines side by side fill two cores better.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     for name in ("serial", "agent", "monitor"):
         (folder / name).unlink(missing_ok=True)
-    forwards = [f"hostfwd=tcp:127.0.0.1:{port}-:{port}" for port in tcp]
-    forwards += [f"hostfwd=udp:127.0.0.1:{port}-:{port}" for port in udp]
+    forwards = [f"hostfwd=tcp:127.0.0.1:{port}-{address}:{port}" for port in tcp]
+    forwards += [f"hostfwd=udp:127.0.0.1:{port}-{address}:{port}" for port in udp]
     # Not `restrict=on`: libslirp 4.7 then keeps the answers to forwarded UDP, too.
     netdev = ",".join(["user,id=network", *forwards])
-    command = ["qemu-system-x86_64", "-accel", "tcg,thread=multi", "-smp", "2", "-display", "none"]
+    command = ["qemu-system-x86_64", "-accel", "tcg", "-smp", "1", "-display", "none"]
     command += ["-nodefaults", "-vga", "std", *hardware.arguments(folder, disk)]
     command += ["-netdev", netdev, "-device", f"{hardware.network},netdev=network"]
     command += ["-device", "virtio-rng-pci", "-serial", f"file:{folder / 'serial'}"]

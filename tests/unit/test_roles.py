@@ -36,8 +36,6 @@ def test_a_unit_runs_what_the_table_of_processes_says(name):
     started = shlex.split(said["ExecStart"][0])
     wanted = list(process.command)
     assert [Path(started[0]).name, *started[1:]] == [Path(wanted[0]).name, *wanted[1:]]
-    before = [shlex.split(each) for each in said.get("ExecStartPre", [])]
-    assert before == [list(each) for each in process.prepare]
     if process.account != "root":
         assert said["User"] == [process.account]
         groups = [*said["Group"], *said.get("SupplementaryGroups", [])]

@@ -24,7 +24,6 @@ STEADY_AFTER_S = 60.0
 
 WATCH_EVERY_S = 5.0
 FAILURES_UNTIL_HUNG = 3
-PREPARE_WITHIN_S = 120.0
 
 
 class Pause:
@@ -95,26 +94,13 @@ class Keeper(threading.Thread):
         return False
 
     def _live_once(self) -> str:
-        """One life of the process, from its preparation to its end; why it ended."""
+        """One life of the process, from its start to its end; why it ended."""
         try:
             self._around.launcher.make_folders(self.process)
-            for command in self.process.prepare:
-                self._tell("preparing")
-                if not self._prepare(command):
-                    return f"its preparation failed{self._last_words()}"
             self._start()
             return self._watch()
         except (OSError, LookupError) as error:
             return f"it cannot be started: {error}"
-        finally:
-            self._end()
-
-    def _prepare(self, command: tuple[str, ...]) -> bool:
-        child = self._launch(command)
-        try:
-            return child.wait(PREPARE_WITHIN_S) == 0
-        except subprocess.TimeoutExpired:
-            return False
         finally:
             self._end()
 

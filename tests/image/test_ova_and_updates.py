@@ -1,20 +1,36 @@
-"""Updates on an emulated machine: refused, cut off, repeated, kept, left again.
+"""The OVA on VMware's devices, and updates of it: refused, cut off, repeated, kept, left again.
 
-One machine goes through all of it, because a start takes about a minute in software
+One machine goes through all of it, because a start takes about two minutes in software
 emulation: begun from the OVA's disk by UEFI on VMware's devices, gone on by a BIOS on KVM's.
 """
 
 from __future__ import annotations
 
+import json
 import time
 
 import pytest
 
 from tests.image import builds, repack
 from tests.image.inside import BOOT_ID, ask, asked, ready, started_anew
-from tests.image.test_machines import LAN, https
+from tests.image.test_machines import https
 from tests.support.virtual_machine import disk_on, started
 from tools.image import signing
+
+ADDRESS = "10.0.2.77"
+ENVIRONMENT = f"""<?xml version="1.0" encoding="UTF-8"?>
+<Environment xmlns="http://schemas.dmtf.org/ovf/environment/1"
+             xmlns:oe="http://schemas.dmtf.org/ovf/environment/1">
+  <PropertySection>
+    <Property oe:key="host_name" oe:value="vm.example.com"/>
+    <Property oe:key="address" oe:value="{ADDRESS}/24"/>
+    <Property oe:key="gateway" oe:value="10.0.2.2"/>
+    <Property oe:key="dns" oe:value="10.0.2.3"/>
+    <Property oe:key="telephones" oe:value="not a network; rm -rf /"/>
+    <Property oe:key="setup_code" oe:value="OVFC-ODE2-3456-789A"/>
+  </PropertySection>
+</Environment>
+"""
 
 NEXT = {"kind": "volume", "name": "next.update"}
 STRANGER = {"kind": "volume", "name": "stranger.update"}
@@ -87,27 +103,57 @@ def disk(built, folder):
 
 
 @pytest.fixture(scope="module")
-def cut(built, folder, disk, stick, figures):
-    """The OVA by UEFI on VMware's devices; its power is cut while an update is written."""
-    seed = built.seed(folder / "seed", host_name="pbx.example.com", telephones=LAN)
-    hardware = builds.vmware_uefi(cds=(seed, stick))
-    seen = {}
-    with started(folder / "uefi", disk, hardware, udp=(5060,)) as machine:
-        seen["sip"] = machine.wait("SIP", machine.sip_answers)
+def vmware(built, folder, disk, stick, figures):
+    """The OVA by UEFI on VMware's devices, with the properties on a CD."""
+    disc = built.disc(folder, "OVF ENV", {"ovf-env.xml": ENVIRONMENT})
+    hardware = builds.vmware_uefi(cds=(disc, stick))
+    forwarded = {"tcp": (443,), "udp": (5060,), "address": ADDRESS}
+    with started(folder / "uefi", disk, hardware, **forwarded) as machine:
         machine.wait("the agent", machine.agent_answers)
         machine.wait("every process", lambda: ready(machine))
-        seen["firmware"] = machine.run("ls", "/sys/firmware/efi").split()
-        seen["modules"] = machine.run("cat", "/proc/modules")
-        seen["stranger"] = checked(machine, STRANGER)
-        seen["sound"] = checked(machine, NEXT)
-        begin_to_install(machine)
+        figures.add("start", "UEFI, VMware: until every process answers", machine.age_s, "s")
+        yield machine
 
-        def writing():
-            work = ask(machine, "updates()")["work"] or {}
-            return work.get("step") == "system" and work["percent"] >= 30
 
-        machine.wait("the writing", writing)
-        machine.cut_power()
+@pytest.mark.row("I3")
+def test_properties_of_the_ova_are_obeyed_on_vmwares_devices(vmware):
+    assert vmware.run("hostname").strip() == "vm.example.com"
+    vmware.wait("the address", lambda: "10.0.2.77/24" in vmware.run("ip", "address"))
+    assert "default via 10.0.2.2" in vmware.run("ip", "route")
+    vmware.wait("the console", lambda: "OVFC-ODE2-3456-789A" in vmware.serial())
+
+
+@pytest.mark.row("I3")
+def test_the_ova_starts_by_uefi_with_vmwares_drivers(vmware):
+    assert vmware.run("ls", "/sys/firmware/efi")
+    modules = vmware.run("cat", "/proc/modules")
+    assert {"vmxnet3", "vmw_pvscsi"} <= {line.split()[0] for line in modules.splitlines()}
+
+
+def test_a_hostile_property_is_named_and_left_out(vmware):
+    mark = json.loads(vmware.run("cat", "/var/lib/centralino/first-boot.json"))
+    assert len(mark["refused"]) == 1
+    assert mark["refused"][0].startswith("OVF disk: telephones")
+
+
+@pytest.mark.row("S6")
+def test_without_networks_of_telephones_sip_is_closed(vmware):
+    assert https(vmware) == 200, "the machine cannot be reached at all"
+    assert not vmware.sip_answers()
+
+
+@pytest.fixture(scope="module")
+def cut(vmware):
+    """Its power is cut while an update is written."""
+    seen = {"stranger": checked(vmware, STRANGER), "sound": checked(vmware, NEXT)}
+    begin_to_install(vmware)
+
+    def writing():
+        work = ask(vmware, "updates()")["work"] or {}
+        return work.get("step") == "system" and work["percent"] >= 30
+
+    vmware.wait("the writing", writing)
+    vmware.cut_power()
     return seen
 
 
@@ -121,7 +167,7 @@ def notes():
 def updated(folder, disk, stick, cut, notes, figures):
     """The same disk by a BIOS on KVM's devices: the update is repeated, started and kept."""
     hardware = builds.bios(cds=(stick,))
-    with started(folder / "bios", disk, hardware, tcp=(443,), udp=(5060,)) as machine:
+    with started(folder / "bios", disk, hardware, tcp=(443,), address=ADDRESS) as machine:
         machine.wait("the agent", machine.agent_answers)
         machine.wait("every process", lambda: ready(machine))
         notes["after the cut"] = {"booted": slot(machine), **ask(machine, "updates()")}
@@ -133,13 +179,6 @@ def updated(folder, disk, stick, cut, notes, figures):
         figures.add("update", "restart into the new version", seconds, "s")
         event(machine, "kept")
         yield machine
-
-
-@pytest.mark.row("I3")
-def test_the_ova_starts_by_uefi_on_vmwares_disk_adapter(cut):
-    assert cut["firmware"]
-    assert "vmw_pvscsi" in cut["modules"]
-    assert "vmxnet3" in cut["modules"]
 
 
 def test_an_update_of_a_stranger_is_refused(cut):
@@ -203,4 +242,4 @@ def test_a_destroyed_system_is_left_without_a_hand_on_it(updated, figures):
     assert slot(updated) == "B"
     assert not found["started"]
     updated.wait("every process", lambda: ready(updated))
-    assert updated.sip_answers()
+    assert https(updated) == 200
