@@ -31,7 +31,7 @@ LAST = ("phones", "calls", "run", "web", "router", "image")
 PARALLEL = frozenset({"house", "unit", "golden"})
 """Stages whose tests have nothing to wait for but the processor."""
 
-SIDE_BY_SIDE = {"image": ("-n", "2", "--dist", "loadfile")}
+SIDE_BY_SIDE = {"image": ("-n", "2", "--dist", "loadfile", "--no-loadscope-reorder")}
 """Stages whose files go side by side: an emulated machine keeps one processor busy."""
 
 CHECK = ("lint", *FIRST)

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -68,3 +71,16 @@ def secure_boot(**changes: Any) -> Hardware:
 def firmware(name: str) -> Path:
     """A firmware of the builder's tools."""
     return (toolbox.folder() / "usr/share" / name).resolve(strict=True)
+
+
+def run_builder(folder: Path, *targets: str) -> str:
+    """Build these outputs into `folder`; what the builder said."""
+    environment = {
+        **os.environ,
+        "CENTRALINO_BUILD": str(folder / "build"),
+        "CENTRALINO_DIST": str(folder / "dist"),
+    }
+    command = [sys.executable, "-m", "tools.image", *targets]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=1500)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout

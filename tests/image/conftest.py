@@ -6,14 +6,12 @@ import dataclasses
 import fcntl
 import os
 import re
-import subprocess
-import sys
 import time
 from pathlib import Path
 
 import pytest
 
-from tests.image.builds import Built
+from tests.image.builds import Built, run_builder
 from tools import debian_pool
 from tools.image import settings
 from tools.image.settings import RECIPE
@@ -72,15 +70,3 @@ def build_all(folder, figures):
     figures.add("build", "all images from cached packages", time.monotonic() - begin, "s", 360)
     for name, seconds in re.findall(r"^(\S.*?) +([0-9.]+) s", said, re.M):
         figures.add("build", name, float(seconds), "s")
-
-
-def run_builder(folder, *targets):
-    environment = {
-        **os.environ,
-        "CENTRALINO_BUILD": str(folder / "build"),
-        "CENTRALINO_DIST": str(folder / "dist"),
-    }
-    command = [sys.executable, "-m", "tools.image", *targets]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=1500)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout

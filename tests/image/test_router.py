@@ -7,8 +7,7 @@ import dataclasses
 import pytest
 
 from tests.image import builds
-from tests.image.builds import Built
-from tests.image.conftest import run_builder
+from tests.image.builds import Built, run_builder
 from tests.support.virtual_machine import disk_on, started
 from tools.image import edition, settings
 
