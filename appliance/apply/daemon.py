@@ -33,7 +33,7 @@ from appliance.apply.verbs import MESSENGER_VERBS, Verbs, answer, describe
 from appliance.asterisk.runtime import Runtime
 from appliance.state.faults import StateError
 from appliance.state.machine import Layout
-from appliance.system import notify, space
+from appliance.system import network_follow, notify, space
 from appliance.system.backup import place
 from appliance.system.machine import groups_of, load_machine, read_facts, runtime_of
 from appliance.system.processes import Site
@@ -177,11 +177,14 @@ def _follow_machine(engine: Engine) -> None:
     restored = place.restored_file(engine.machine.layout)
     if not restored.exists():
         return
+    own = place.own_network(engine.machine.layout)
     try:
-        log.info("revision=%d in force after a restore", engine.follow_machine())
+        number = engine.follow_machine(network_follow.own(own))
+        log.info("revision=%d in force after a restore", number)
     except (Refused, StateError) as error:
         # The files of the backup stay in force: better than none.
         log.error("restored as it was, not as this machine needs it: %s", describe(error))
+    own.unlink(missing_ok=True)
     restored.unlink()
 
 

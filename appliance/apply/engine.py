@@ -34,14 +34,18 @@ from appliance.apply.stage import Stage
 from appliance.apply.switch import Switch
 from appliance.apply.trial import Trial
 from appliance.asterisk.console import Console
-from appliance.asterisk.reloads import BANS, CAREFUL
+from appliance.asterisk.reloads import BANS, CAREFUL, NETWORK
 from appliance.services import registry
 from appliance.state.changes import Change, changes
 from appliance.state.machine import Machine
 from appliance.state.system_state import SystemState
-from appliance.system import ban_desk
+from appliance.system import ban_desk, console_address, interfaces, network_follow
 from appliance.system.actions import ActionFailed, Actions, Host
 from appliance.system.ban_desk import Ban
+from appliance.system.console_address import ConsoleAddress
+from appliance.system.interfaces import Found
+from appliance.system.machine import read_facts
+from appliance.system.network import State as NetworkState
 from appliance.verify.shadow import Proof, Shadow
 
 KEPT_REVISIONS = 60
@@ -57,6 +61,17 @@ class Difference:
 
     changes: tuple[Change, ...]
     files: tuple[FileChange, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SeenNetwork:
+    """The network of the machine as it is. `managed`: the engine gives the addresses here.
+    `console` stands over the settings until they change."""
+
+    managed: bool
+    host_name: str
+    interfaces: tuple[Found, ...]
+    console: ConsoleAddress | None
 
 
 class Engine:
@@ -158,6 +173,16 @@ class Engine:
             raise Refused(f"the ban could not be lifted: {error}") from error
         if not lifted:
             raise Refused(f"{address} is not banned")
+
+    def network(self) -> SeenNetwork:
+        """The machine's interfaces as they are now, and who gives it its addresses."""
+        layout = self.machine.layout
+        return SeenNetwork(
+            bool(self._actions.managed((NETWORK,))),
+            read_facts(layout).host_name or self.machine.host_name,
+            interfaces.look(self._actions.look),
+            console_address.holding(layout, network_follow.wished(layout)),
+        )
 
     # ── changing ──────────────────────────────────────────────────────────────────
 
@@ -288,16 +313,18 @@ class Engine:
                 self._stage.now_in_force(number, new)
             return self.store.current()
 
-    def follow_machine(self, progress: Progress = untold) -> int:
+    def follow_machine(self, own: NetworkState | None = None, progress: Progress = untold) -> int:
         """Write the state in force as this machine needs it, after it came from another one
-        (a restored backup); returns the revision in force.
+        (a restored backup); returns the revision in force. `own` is this machine's network,
+        where it keeps its identity.
 
         Called like `initialise()`: after `recover()` and before Asterisk starts. Raises
         NotProved or StateError; the files are then those of the backup.
         """
         with self._bench, self._lock:
             current = self.store.current()
-            new = self._stage.candidates.of(self.running_state())
+            state = self.running_state()
+            new = self._stage.candidates.of(state.replaced(network=own) if own else state)
             if current and self.store.read(current).digest != new.files.digest:
                 self._stage.require_proof(new, Course(progress))
                 number = self._adopt(new, "system", "restored from a backup", "good")

@@ -69,6 +69,13 @@ class MachineCalls(Asking):
         """Begin to ask the authority of the settings; returns the job's id."""
         return self._ask("obtain_certificate")["id"]
 
+    # ── network ───────────────────────────────────────────────────────────────────
+
+    def network(self) -> dict[str, Any]:
+        """`managed`, `host_name`, `interfaces` (each `appliance.system.interfaces.Found` as
+        data), and `console`, an address that stands over the settings, or None."""
+        return self._ask("network")
+
     # ── bans ──────────────────────────────────────────────────────────────────────
 
     def bans(self) -> list[dict[str, Any]]:

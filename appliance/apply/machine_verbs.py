@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 from appliance.apply.capture_verbs import CaptureVerbs
 from appliance.apply.certificate_verbs import CertificateVerbs
+from appliance.apply.network_verbs import NetworkVerbs
 from appliance.apply.service_verbs import ServiceVerbs
 from appliance.apply.support_verbs import SupportVerbs
 from appliance.apply.taken import take
@@ -17,7 +18,7 @@ from appliance.system.alarms import Alarm, Name
 Subject = Annotated[str, Printable(200, shortest=0)]
 
 
-class MachineVerbs(CaptureVerbs, CertificateVerbs, ServiceVerbs, SupportVerbs):
+class MachineVerbs(CaptureVerbs, CertificateVerbs, NetworkVerbs, ServiceVerbs, SupportVerbs):
     """Each public method is one verb."""
 
     def alarms(self, _request: Mapping[str, Any]) -> dict[str, Any]:

@@ -37,9 +37,9 @@ def main() -> None:
         # A disk may still be on its way; wait for what is plugged in, and look once more.
         subprocess.run(["udevadm", "settle", "--timeout=10"], check=False)
         known, named, refused = collect()
+    refused += identity.settle(places, known)
     for each in refused:
         log.warning("not taken: %s", each)
-    identity.settle(places, known)
     identity.write_mark(places, named, refused)
     log.info("settled with the answers of: %s", ", ".join(named) or "nobody")
 

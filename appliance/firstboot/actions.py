@@ -7,14 +7,18 @@ own; each is a module with a `main()`, offered when it is installed.
 from __future__ import annotations
 
 import importlib.util
+import logging
 import os
 import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
 
-from appliance.firstboot import answers, identity
+from appliance.firstboot import answers, identity, recorded_address
+from appliance.system.machine import read_facts
 from appliance.terminal.texts import LANGUAGE_VARIABLE, Language
+
+log = logging.getLogger("console")
 
 ERASE_MARK = Path("/data/factory-reset")
 """Found by the next start before anything is mounted: it then forgets everything."""
@@ -43,17 +47,28 @@ def run(action: str, language: Language = "it") -> str:
 
 
 def change_address(places: identity.Places, given: dict[str, str]) -> list[str]:
-    """Give the machine another address; does nothing but tell when something is not taken."""
+    """Give the machine another address; does nothing but tell when something is not taken.
+
+    The engine puts it in force like every other change, so that the portal shows it. When the
+    engine does not answer, it stands over the settings until they change
+    (`appliance.system.console_address`).
+    """
     found, refused = answers.read(given)
     if refused:
         return refused
-    name = (places.prefix / "etc/hostname").read_text().strip()
-    identity.write_network(places, replace(found, host_name=name))
-    identity.write_machine_facts(places, name, found.address)
-    subprocess.run(["networkctl", "reload"], check=True)
-    # It makes certificates for the new address when it starts.
-    subprocess.run(["systemctl", "--no-block", "try-restart", "centralino-engine"], check=False)
-    return []
+    if "network" not in read_facts(places.layout).manages:
+        return ["this machine's addresses are given by somebody else"]
+    device = identity.first_interface()
+    if device == "*":
+        return ["there is no wired interface"]
+    found = replace(found, host_name=(places.prefix / "etc/hostname").read_text().strip())
+    try:
+        return recorded_address.record(places.layout, device, found)
+    except recorded_address.NotRecorded as error:
+        log.warning("the engine did not take the address: %s", error)
+        recorded_address.stand_over(places.layout, device, found)
+        subprocess.run(["networkctl", "reload"], check=True)
+        return []
 
 
 def restart() -> None:

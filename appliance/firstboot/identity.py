@@ -18,12 +18,14 @@ from pathlib import Path
 
 from appliance import product
 from appliance.apply import atomic
+from appliance.firstboot import wishes
 from appliance.firstboot.answers import Answers
 from appliance.services import registry
 from appliance.state.codec import canonical_json
-from appliance.state.machine import Layout
+from appliance.state.machine import Layout, Machine
+from appliance.state.references import References
 from appliance.state.system_state import encode_system
-from appliance.system import accounts
+from appliance.system import accounts, network
 from appliance.system.machine import Managed, read_facts, write_facts
 
 DEFAULT_HOST_NAME = product.SLUG
@@ -50,45 +52,52 @@ class Places:
         return self.layout.state / "first-boot.json"
 
 
-def settle(places: Places, answers: Answers) -> None:
-    """Make the machine what the answers say."""
+def settle(places: Places, answers: Answers) -> list[str]:
+    """Make the machine what the answers say; returns a sentence for what was not taken."""
     name = answers.host_name or DEFAULT_HOST_NAME
     write_name(places, name)
-    write_network(places, answers)
+    wanted, refused = first_network(places, replace(answers, host_name=name))
+    write_network(places, wanted)
     write_telephone_networks(places, answers.telephones)
-    write_machine_facts(places, name, answers.address)
-    write_first_state(places, answers)
+    write_machine_facts(places, name, answers.address if wanted.managed else "")
+    write_first_state(places, answers, wanted)
     make_ssh_keys(places)
     if answers.setup_code:
         keep_setup_code(places, answers.setup_code)
+    return refused
 
 
 def write_name(places: Places, name: str) -> None:
-    """The machine's name, and its own line in the hosts file.
-
-    Asterisk looks its own name up for every call; without the line a dead name server
-    would delay each by ten seconds.
-    """
-    short = name.partition(".")[0]
-    names = f"{name} {short}" if short != name else name
-    lines = ["127.0.0.1 localhost", f"127.0.1.1 {names}", "::1 localhost ip6-localhost"]
-    atomic.write_file(places.etc("hosts"), ("\n".join(lines) + "\n").encode(), 0o644)
+    """The machine's name, and its own line in the hosts file."""
+    atomic.write_file(places.etc("hosts"), network.hosts(name), 0o644)
     atomic.write_file(places.etc("hostname"), f"{name}\n".encode(), 0o644)
     if places.prefix == Path("/"):
         socket.sethostname(name)
 
 
-def write_network(places: Places, answers: Answers) -> None:
-    """A fixed address of the first wired interface, or none of it: then DHCP is asked."""
-    file = places.etc("systemd/network/10-address.network")
-    if not answers.address:
-        file.unlink(missing_ok=True)
-        return
-    lines = ["[Match]", "Type=ether", f"Name={first_interface()}", "", "[Network]"]
-    lines += [f"Address={answers.address}", "IPv6AcceptRA=yes", "LLDP=yes"]
-    lines += [f"Gateway={answers.gateway}"] if answers.gateway else []
-    lines += [f"DNS={each}" for each in answers.dns]
-    atomic.write_file(file, ("\n".join(lines) + "\n").encode(), 0o644)
+def first_network(places: Places, answers: Answers) -> tuple[network.State, list[str]]:
+    """The network that the machine begins with, and what of the answers cannot work.
+
+    Without an interface, or where somebody else gives the addresses, nothing is managed. An
+    answer that the settings would refuse must not stop the engine's first start: then DHCP is
+    asked, and the console says why.
+    """
+    if "network" not in managed(places) or (device := first_interface()) == "*":
+        return network.State(), []
+    wanted = wishes.with_address(network.State(), device, answers)
+    if not (faults := wishes.faults(wanted)):
+        return wanted, []
+    by_dhcp = wishes.with_address(network.State(), device, Answers(host_name=answers.host_name))
+    return by_dhcp, [f"address: {fault.message}" for fault in faults]
+
+
+def write_network(places: Places, wanted: network.State) -> None:
+    """The files that the engine would write, where its links will be: there is a network before
+    it has started for the first time, and the same one afterwards."""
+    for file in network.files(wanted, References.of(()), Machine()):
+        if file.path.startswith("etc/systemd/"):
+            path = places.etc(file.path.removeprefix("etc/"))
+            atomic.write_file(path, file.content, file.mode)
 
 
 def first_interface() -> str:
@@ -114,11 +123,11 @@ def write_telephone_networks(places: Places, networks: tuple[str, ...]) -> None:
     atomic.write_file(file, ("\n".join(lines) + "\n").encode(), 0o644)
 
 
-def write_first_state(places: Places, answers: Answers) -> None:
+def write_first_state(places: Places, answers: Answers, wanted: network.State) -> None:
     """The wishes that the machine begins with: its owner changes them in the portal."""
-    wishes = registry.empty_state()
-    rules = replace(wishes["firewall"], telephones=answers.telephones)
-    data = encode_system(wishes.replaced(firewall=rules))
+    empty = registry.empty_state()
+    rules = replace(empty["firewall"], telephones=answers.telephones)
+    data = encode_system(empty.replaced(firewall=rules, network=wanted))
     path = places.layout.first_state
     path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
     atomic.write_file(path, canonical_json(data), 0o644)

@@ -130,6 +130,20 @@ def nft_value(value: Any) -> str:
     return text
 
 
+_NETWORKD_VALUE = re.compile(r"[A-Za-z0-9_./:-]+", re.ASCII)
+
+
+def networkd_value(value: Any) -> str:
+    """One word of the files of networkd, resolved, chrony and of hosts(5): a name, an address, a
+    network. Truth values become yes and no."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    text = str(value)
+    if text and not _NETWORKD_VALUE.fullmatch(text):
+        raise UnsafeValue(f"{text[:40]!r} cannot stand in a file of the network")
+    return text
+
+
 _FAIL2BAN_VALUE = re.compile(r"[A-Za-z0-9_./:-]+", re.ASCII)
 
 

@@ -36,7 +36,7 @@ from appliance.state.faults import Fault, StateError
 from appliance.state.machine import Machine
 from appliance.state.references import Reference, References
 from appliance.state.system_state import SystemState, decode_system
-from appliance.system import bans, firewall, vpn
+from appliance.system import bans, firewall, network, vpn
 from appliance.verify.probes import Probe
 
 
@@ -77,6 +77,7 @@ SERVICES: Mapping[str, Service] = MappingProxyType(
             dialplan,
             asterisk_core,
             web_front,
+            network,
             vpn,
             firewall,
             bans,
@@ -140,6 +141,7 @@ def shared_numbers(known: References) -> Iterator[Fault]:
 def files(state: SystemState, machine: Machine, known: References | None = None) -> FileSet:
     """All generated files. Raises StateError when the state has faults."""
     known = sound_references(state, known)
+    machine = network.followed(state["network"], machine)
     return FileSet.of(
         file
         for name, service in SERVICES.items()

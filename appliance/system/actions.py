@@ -12,14 +12,15 @@ from __future__ import annotations
 import logging
 import os
 import subprocess
-from collections.abc import Callable, Collection, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 
 from appliance.apply import atomic
 from appliance.asterisk.reloads import BANS, FIREWALL, NETWORK, VPN
 from appliance.state.machine import Layout, Machine
+from appliance.system import network_follow
 
 log = logging.getLogger("engine.actions")
 
@@ -66,10 +67,12 @@ class Host:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """What an action may look at: where things are, and how commands reach the machine."""
+    """What an action may look at: where things are, whose groups they belong to, and how
+    commands reach the machine."""
 
     layout: Layout
     host: Host
+    groups: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def root(self) -> Path:
@@ -80,18 +83,45 @@ class Place:
         """Whether it answers."""
         return self.host.run([*self.host.fail2ban, "ping"]).returncode == 0
 
+    def clock_runs(self) -> bool:
+        """Whether chrony answers."""
+        return self.host.run(("chronyc", "-n", "tracking")).returncode == 0
+
+
+def _nothing(_place: Place) -> Iterator[Command]:
+    yield from ()
+
 
 @dataclass(frozen=True, slots=True)
 class Action:
     """`shown` are patterns of files that become visible below /etc, `commands` what is run
-    then, one after the other, until one fails."""
+    then, one after the other, until one fails; `before` is run while the files of the revision
+    before are still visible."""
 
     shown: tuple[str, ...]
     commands: Callable[[Place], Iterator[Command]]
+    before: Callable[[Place], Iterator[Command]] = _nothing
 
 
-def _network(_place: Place) -> Iterator[Command]:
+def _former_vlans(place: Place) -> Iterator[Command]:
+    """Networkd makes VLANs and never removes one."""
+    for device in network_follow.forgotten_vlans(place.layout):
+        if place.host.run(("ip", "link", "show", "dev", device)).returncode == 0:
+            yield ("ip", "link", "delete", "dev", device)
+
+
+def _network(place: Place) -> Iterator[Command]:
+    """Names and addresses. Networkd leaves interfaces alone whose files are as they were. A
+    clock that does not run is no reason to take an address back."""
+    name = network_follow.follow(place.layout, place.groups)
+    etc = place.layout.prefix / "etc"
     yield ("networkctl", "reload")
+    if (etc / "systemd/resolved.conf.d").is_dir():
+        yield ("systemctl", "try-reload-or-restart", "systemd-resolved.service")
+    if (etc / "chrony/sources.d").is_dir() and place.clock_runs():
+        yield ("chronyc", "reload", "sources")
+    if name:
+        yield ("hostnamectl", "--no-ask-password", "hostname", name)
 
 
 def _firewall(place: Place) -> Iterator[Command]:
@@ -117,7 +147,15 @@ def _vpn(_place: Place) -> Iterator[Command]:
 
 ACTIONS = MappingProxyType(
     {
-        NETWORK: Action(("etc/systemd/network/*",), _network),
+        NETWORK: Action(
+            (
+                "etc/systemd/network/*",
+                "etc/systemd/resolved.conf.d/*",
+                "etc/chrony/sources.d/*",
+            ),
+            _network,
+            _former_vlans,
+        ),
         FIREWALL: Action((), _firewall),
         VPN: Action(("etc/openvpn/server/*",), _vpn),
         BANS: Action(
@@ -134,6 +172,8 @@ QUESTIONS = MappingProxyType(
         "addresses": ("ip", "-oneline", "address", "show"),
         "routes": ("ip", "-oneline", "route", "show"),
         "routes6": ("ip", "-oneline", "-6", "route", "show"),
+        "links": ("ip", "-oneline", "link", "show"),
+        "host name": ("hostnamectl", "hostname"),
         "jails": ("fail2ban-client", "status"),
     }
 )
@@ -144,7 +184,7 @@ class Actions:
     """The actions of one machine, and the questions that prove them."""
 
     def __init__(self, machine: Machine, host: Host = Host()) -> None:
-        self._place = Place(machine.layout, host)
+        self._place = Place(machine.layout, host, machine.groups)
         self._manages = frozenset(machine.manages)
 
     def managed(self, names: Collection[str]) -> tuple[str, ...]:
@@ -155,6 +195,8 @@ class Actions:
         """Perform the actions among `names`; ActionFailed for the first that fails."""
         for name in self.managed(names):
             action = ACTIONS[name]
+            for command in action.before(self._place):
+                self._run(command)
             for pattern in action.shown:
                 self._show(pattern)
             for command in action.commands(self._place):
@@ -178,6 +220,14 @@ class Actions:
         """The answer to one of QUESTIONS; ActionFailed when there is none."""
         program, *words = QUESTIONS[question]
         return self._run((*self._client(program), *words))
+
+    def look(self, command: Sequence[str]) -> str:
+        """What a command of ours prints that only looks; "" when it fails."""
+        try:
+            done = self._place.host.run(command)
+        except ActionFailed:
+            return ""
+        return "" if done.returncode else done.stdout
 
     def ask_bans(self, *words: str) -> str:
         """What fail2ban answers; ActionFailed when it does not, or has nothing to say to that."""

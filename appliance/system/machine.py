@@ -87,7 +87,7 @@ def load_machine(prefix: Path, runtime: Runtime) -> Machine:
     _make_music_folder(layout, account[0], groups.get(accounts.WEB_GROUP, account[1]))
     mail.make_folders(layout, mail_user, groups.get(accounts.SHARED_GROUP, groups[mail.GROUP]))
     name = facts.host_name or socket.gethostname()
-    _ensure_certificates(layout, name, facts.addresses, groups)
+    ensure_certificates(layout, name, facts.addresses, groups)
     VpnAuthority(layout.vpn, time.time).ensure()
     return Machine(
         layout=layout,
@@ -105,9 +105,11 @@ def load_machine(prefix: Path, runtime: Runtime) -> Machine:
     )
 
 
-def _ensure_certificates(
+def ensure_certificates(
     layout: Layout, name: str, addresses: tuple[str, ...], groups: Mapping[str, int]
 ) -> None:
+    """Make certificates of our own authority for this name and these addresses where there are
+    none, or none that hold them."""
     folder = layout.certificates
     certificates.ensure_authority(folder)
     for server, group in (("server", "asterisk"), ("web", accounts.WEB_GROUP)):

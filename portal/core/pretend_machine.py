@@ -74,6 +74,8 @@ class PretendMachine:
                 ("2001:db8:bad::1", "portal", 1200),
             )
         ]
+        self.manages_network = True
+        self.console_address: dict[str, Any] | None = None
         self._support = b""
         self._captures: list[dict[str, Any]] = []
         self._started: dict[str, int] = {}
@@ -143,6 +145,20 @@ class PretendMachine:
             "installed": installed,
             "request": self._request,
             "renewal": renewal,
+        }
+
+    def network(self) -> dict[str, Any]:
+        card = {"up": True, "speed_mbits": 1000, "dhcp": False, "vlan": 0, "parent": ""}
+        free = {"up": False, "speed_mbits": 0, "addresses": [], "gateways": []}
+        first = {"addresses": ["192.0.2.10/24", "2001:db8:10::10/64"], "gateways": ["192.0.2.1"]}
+        return {
+            "managed": self.manages_network,
+            "host_name": "pbx.example.com",
+            "interfaces": [
+                {**card, "name": "ens192", "mac": "00:50:56:a1:b2:c3", **first},
+                {**card, "name": "ens224", "mac": "00:50:56:a1:b2:c4", **free},
+            ],
+            "console": self.console_address,
         }
 
     def authority_certificate(self) -> str:

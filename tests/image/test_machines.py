@@ -50,7 +50,7 @@ MEMORY_AT_REST_MB = 600
 INSTALL_WITHIN_S = 240
 CHANGED_IN_ETC = {
     *("machine-id", "hostname", "hosts", "centralino/machine.json", "ssh", "adjtime"),
-    *("nftables.d/10-telephones.nft", "systemd/network/10-address.network", "nullmailer"),
+    *("nftables.d/10-telephones.nft", "systemd/network/05-lan.network", "nullmailer"),
 }
 
 

@@ -9,6 +9,7 @@ import pytest
 from appliance.firstboot import administrator, answers, console, identity, sources
 from appliance.firstboot.health import Health, addresses_of
 from appliance.services import registry
+from appliance.system import network
 from appliance.system.machine import read_facts
 from appliance.terminal.texts import ITALIAN, Texts
 
@@ -136,15 +137,71 @@ def test_a_machine_knows_its_own_name_without_a_server(tmp_path):
     assert (tmp_path / "etc/hostname").read_text() == "pbx.example.com\n"
 
 
-def test_a_fixed_address_is_written_and_taken_back_for_dhcp(tmp_path):
+@pytest.fixture
+def image(tmp_path, monkeypatch):
+    """A machine from our image, whose first wired interface is called ens192."""
+    monkeypatch.setattr(identity, "first_interface", lambda: "ens192")
+    (tmp_path / "etc/systemd/network").mkdir(parents=True)
+    (tmp_path / "etc/systemd/network/90-dhcp.network").touch()
+    return identity.Places(tmp_path)
+
+
+def first_wishes(places, told):
+    """The network that a machine begins with, and what was not taken."""
+    wanted, refused = identity.first_network(places, told)
+    identity.write_network(places, wanted)
+    identity.write_first_state(places, told, wanted)
+    state = registry.decode(json.loads(places.layout.first_state.read_bytes()))
+    assert registry.check(state) == ()
+    return state["network"], refused
+
+
+TOLD = answers.Answers(
+    host_name="pbx", address="192.0.2.10/24", gateway="192.0.2.1", dns=("192.0.2.53",)
+)
+
+
+@pytest.mark.row("D1")
+def test_the_answers_are_the_first_settings_of_the_network_and_its_files(image):
+    wanted, refused = first_wishes(image, TOLD)
+    assert refused == []
+    assert (wanted.managed, wanted.host_name, wanted.dns) == (True, "pbx", ("192.0.2.53",))
+    (lan,) = wanted.interfaces
+    assert (lan.name, lan.address, lan.gateway) == ("ens192", "192.0.2.10/24", "192.0.2.1")
+    folder = image.prefix / "etc/systemd"
+    lines = (folder / "network/05-lan.network").read_text().splitlines()
+    assert {"Name=ens192", "Address=192.0.2.10/24", "Gateway=192.0.2.1"} <= set(lines)
+    assert "DNS=192.0.2.53" in (folder / "resolved.conf.d/50-network.conf").read_text()
+
+
+def test_without_an_address_dhcp_is_asked_and_the_settings_say_so(image):
+    wanted, refused = first_wishes(image, answers.Answers(host_name="pbx"))
+    assert refused == []
+    assert wanted.interfaces[0].ipv4 == "dhcp"
+    assert "DHCP=ipv4" in (image.prefix / "etc/systemd/network/05-lan.network").read_text()
+
+
+def test_a_fixed_address_of_ipv6_is_taken_too(image):
+    told = answers.Answers(host_name="pbx", address="2001:db8::10/64", gateway="2001:db8::1")
+    wanted, refused = first_wishes(image, told)
+    assert refused == []
+    assert (wanted.interfaces[0].ipv4, wanted.interfaces[0].ipv6) == ("off", "static")
+
+
+def test_an_answer_that_the_settings_refuse_does_not_stop_the_first_start(image):
+    told = answers.Answers(host_name="pbx", address="192.0.2.10/24", gateway="10.0.0.1")
+    wanted, refused = first_wishes(image, told)
+    assert wanted.interfaces[0].ipv4 == "dhcp"
+    assert refused == [
+        "address: 10.0.0.1 is not in the network 192.0.2.0/24 of the address: mend one of the two"
+    ]
+
+
+def test_a_server_that_had_its_addresses_before_begins_with_none_of_ours(tmp_path):
     where = places(tmp_path)
-    told = answers.Answers(address="192.0.2.10/24", gateway="192.0.2.1", dns=("192.0.2.53",))
-    identity.write_network(where, told)
-    file = tmp_path / "etc/systemd/network/10-address.network"
-    lines = file.read_text().splitlines()
-    assert {"Address=192.0.2.10/24", "Gateway=192.0.2.1", "DNS=192.0.2.53"} <= set(lines)
-    identity.write_network(where, answers.Answers())
-    assert not file.exists()
+    wanted, refused = first_wishes(where, TOLD)
+    assert (wanted.managed, wanted.interfaces, refused) == (False, (), [])
+    assert not (tmp_path / "etc/systemd/network").exists()
 
 
 def test_networks_of_telephones_become_elements_of_the_firewall(tmp_path):
@@ -266,7 +323,8 @@ def test_the_console_tells_of_a_version_that_did_not_work():
 @pytest.mark.row("S6")
 def test_networks_of_telephones_are_the_first_wish_of_the_firewall(tmp_path):
     places = identity.Places(tmp_path)
-    identity.write_first_state(places, answers.Answers(telephones=("192.0.2.0/24",)))
+    told = answers.Answers(telephones=("192.0.2.0/24",))
+    identity.write_first_state(places, told, network.State())
     state = registry.decode(json.loads(places.layout.first_state.read_bytes()))
     assert state["firewall"].telephones == ("192.0.2.0/24",)
     assert registry.check(state) == ()

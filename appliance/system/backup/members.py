@@ -123,6 +123,7 @@ _NOT_OF_STATE = (
     "backup/records.json",
     "backup/pending-code",
     "backup/restored.json",
+    "backup/own-network.json",
 )
 
 _NOT_OF_PROCESSES = ("setup-code", "recovery-code", "updates/*", "backups/*", "*.part")

@@ -21,6 +21,7 @@ from appliance.apply import atomic
 from appliance.apply.revisions import RevisionStore
 from appliance.state.codec import canonical_json, decode, encode
 from appliance.state.machine import Layout
+from appliance.system import network_follow
 from appliance.system.backup.members import IDENTITY, Manifest, Member, Part, parts, placed
 from appliance.system.machine import read_facts, write_facts
 
@@ -84,7 +85,12 @@ def finish(layout: Layout, groups: Mapping[str, int]) -> Order | None:
         if layout.restore.exists():
             discard(layout)
         return None
+    kept = layout.restore / "network.json"
+    if order.identity == "keep":
+        network_follow.keep_own(layout, kept)
     put(layout, content(layout), order, groups)
+    if order.identity == "keep":
+        atomic.write_file(own_network(layout), kept.read_bytes(), 0o644)
     atomic.write_file(restored_file(layout), canonical_json(encode(order.manifest.about)), 0o644)
     discard(layout)
     log.warning("restored the backup of %s", order.manifest.about.created)
@@ -94,6 +100,11 @@ def finish(layout: Layout, groups: Mapping[str, int]) -> Order | None:
 def restored_file(layout: Layout) -> Path:
     """What backup this machine was restored from; there until the engine has looked at it."""
     return layout.backup_records / "restored.json"
+
+
+def own_network(layout: Layout) -> Path:
+    """The network of this machine, which kept its identity; there as long as the file above."""
+    return layout.backup_records / "own-network.json"
 
 
 def put(layout: Layout, source: Path, order: Order, groups: Mapping[str, int]) -> None:
