@@ -22,6 +22,7 @@ from portal.core.permissions import Guarded, requires
 from portal.core.screen_views import saved
 from portal.core.sentences import SHOWN, sentences, shown_fault
 from portal.lint.views import findings
+from portal.network import moving
 
 PAGES = Blueprint("changes", __name__, url_prefix="/changes")
 GUARDED = (
@@ -61,6 +62,7 @@ def index() -> Any:
         engine=status,
         found=found,
         said=said,
+        move=_move(status) if found else None,
         more=len(found) - SHOWN,
         faults=[shown_fault(fault) for fault in faults],
         findings=[] if faults or not found else findings(),
@@ -135,6 +137,8 @@ def job(id: str) -> Any:
     faults = _faults_of_job(work)
     steps = ("rendering", "proving") if work["verb"] == "prove" else tuple(STEPS)
     values = {"job": work, "steps": [(n, STEPS[n]) for n in steps], "faults": faults}
+    applying = work["verb"] == "apply" and not work["done"]
+    values["move"] = _move(_status()) if applying else None
     if request.headers.get("HX-Request"):
         return render_template("changes/job_part.html", **values)
     return render_template("changes/job.html", **values)
@@ -157,7 +161,8 @@ def waiting() -> Any:
     status = _status()
     if not status["trial"]:
         return redirect(url_for("changes.history"))
-    return render_template("changes/waiting.html", engine=status)
+    move = moving.applied_move(status)
+    return render_template("changes/waiting.html", engine=status, move=move)
 
 
 @PAGES.post("/keep")
@@ -258,6 +263,13 @@ def into_draft(number: int) -> Any:
 def _status() -> dict[str, Any]:
     """The engine's status; the error page when it does not answer."""
     return engine.status() or engine.engine().status()
+
+
+def _move(status: dict[str, Any]) -> moving.Move | None:
+    """What the draft makes of the portal's address, where this machine's is ours to give."""
+    before, after = engine.running_state(status["current"]), draft.state()
+    found = moving.move(before, after)
+    return found if found and engine.engine().network()["managed"] else None
 
 
 def _seen() -> tuple[int, bool]:

@@ -50,7 +50,7 @@ MAY_USE = {
         "appliance.services",
         "appliance.lint",
         # States of services that live beside the daemons they are for.
-        *("appliance.system.firewall", "appliance.system.bans"),
+        *("appliance.system.firewall", "appliance.system.bans", "appliance.system.network"),
         "appliance.apply.client",
         "appliance.apply.machine_client",
         *ROUTERS,

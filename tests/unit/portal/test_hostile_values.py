@@ -61,6 +61,17 @@ MADE = (
             "keep": "7",
         },
     ),
+    (
+        "vlans",
+        {
+            "label": "Telefoni",
+            "number": "40",
+            "parent": "ens192",
+            "ipv4": "static",
+            "address": "10.40.0.1/24",
+            "ipv6": "automatic",
+        },
+    ),
 )
 """What the sample company has none of."""
 
@@ -68,6 +79,7 @@ MADE = (
 @pytest.fixture
 def everything(company, manager):
     """The company with one record of each screen."""
+    assert manager.send("/network/take-over").status_code == 302
     usual = {"strategy": "ring_all", "ring_time_s": "30", "longest_message_s": "300"}
     for screen, form in MADE:
         answer = manager.send(f"/{screen}/new", {"members-0-delay_s": "0", **usual, **form})

@@ -1,0 +1,1 @@
+"""The machine's network: its name, what it has, and what its owner wants."""

@@ -1,0 +1,1 @@
+"""Wired interfaces and how they get their addresses."""
