@@ -14,6 +14,10 @@ from appliance.state.fields import Secret
 
 VARIABLE = "CREDENTIALS_DIRECTORY"
 
+DATABASE_URL = "CENTRALINO_DATABASE_URL"
+"""Environment variable with the address of a PostgreSQL database that the portal uses in
+place of its own file; it may hold a password, so it comes from a file that only root reads."""
+
 AMI_LIVE = "ami-live"
 """Password of the live hub's account at Asterisk's manager interface."""
 

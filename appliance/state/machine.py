@@ -12,6 +12,12 @@ from pathlib import Path
 
 from appliance.state.fields import Secret
 
+PORTAL_DATABASE = "portal.sqlite3"
+"""The portal's database, in its folder and in backups."""
+
+RESTORED = "restored"
+"""A mark in the portal's folder: its database came from a backup and was not used yet."""
+
 
 @dataclass(frozen=True, slots=True)
 class Layout:

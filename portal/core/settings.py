@@ -11,7 +11,7 @@ from pathlib import Path
 
 from appliance import credentials
 from appliance.state.fields import Secret
-from appliance.state.machine import Layout
+from appliance.state.machine import PORTAL_DATABASE, Layout
 from portal.core.keys import Keys, derived
 
 
@@ -44,7 +44,7 @@ class Settings:
     @property
     def database_url(self) -> str:
         """The URL in force."""
-        return self.database or f"sqlite:///{self.folder / 'portal.sqlite3'}"
+        return self.database or f"sqlite:///{self.folder / PORTAL_DATABASE}"
 
     @property
     def setup_code(self) -> Path:
@@ -73,6 +73,6 @@ class Settings:
             backups=layout.backups,
             provisioning_socket=layout.socket_of("provisioning"),
             provisioning_key=credentials.read(credentials.PROVISIONING_KEY),
-            database=os.environ.get("CENTRALINO_DATABASE_URL", ""),
+            database=os.environ.get(credentials.DATABASE_URL, ""),
             proxies=1,
         )

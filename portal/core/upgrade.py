@@ -13,7 +13,7 @@ from pathlib import Path
 from flask import Flask
 from flask_migrate import upgrade
 
-from portal.core import draft, permissions, setup_code
+from portal.core import draft, elsewhere, permissions, setup_code
 from portal.core.app import create_app
 from portal.core.db import db, transaction
 from portal.core.settings import Settings
@@ -22,10 +22,14 @@ MIGRATIONS = Path(__file__).with_name("migrations")
 
 
 def bring_up_to_date(app: Flask) -> str:
-    """Do it for an application; returns the setup code, "" when there are accounts."""
+    """Do it for an application; returns the setup code, "" when there are accounts.
+
+    Restored accounts come first: with them no setup code is made.
+    """
     settings: Settings = app.extensions["settings"]
     with app.app_context():
         upgrade(directory=str(MIGRATIONS))
+        elsewhere.take_restored(app)
         with transaction():
             permissions.ensure_presets()
             draft.ensure()

@@ -10,6 +10,8 @@ from __future__ import annotations
 import os
 import shutil
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -18,7 +20,8 @@ from pathlib import Path
 from appliance.apply import atomic
 from appliance.apply.errors import Refused
 from appliance.apply.trial import TrialRecord
-from appliance.state.machine import Layout
+from appliance.credentials import DATABASE_URL
+from appliance.state.machine import PORTAL_DATABASE, Layout
 from appliance.system.backup.members import Part, allowed, parts
 
 ATTEMPTS = 10
@@ -28,6 +31,8 @@ SQLITE_BEGINS = b"SQLite format 3\x00"
 """sqlite.org/fileformat.html section 1.3.1."""
 
 _ENGINE = "state"
+_PORTAL = f"portal/{PORTAL_DATABASE}"
+COPIED_WITHIN_S = 1800
 
 
 class Moving(RuntimeError):
@@ -88,9 +93,28 @@ def _gather(layout: Layout, groups: Mapping[str, int], scratch: Path) -> Gathere
                 left_out.append(name[:200].encode("ascii", "replace").decode())
                 continue
             source = _source(name, folder / path, scratch, names)
-            if source is not None:
+            if source is not None and not (name == _PORTAL and os.environ.get(DATABASE_URL)):
                 sources.append(source)
+    sources += _database_elsewhere(scratch)
     return Gathered(tuple(sources), revision, tuple(left_out[:100]))
+
+
+def _database_elsewhere(scratch: Path) -> list[Source]:
+    """A portal's database that a PostgreSQL server keeps, as the file that it would be here.
+    Refused when it cannot be had: without accounts a backup is not whole."""
+    if not os.environ.get(DATABASE_URL):
+        return []
+    target = scratch / "elsewhere.sqlite3"
+    command = [sys.executable, "-m", "portal.core.elsewhere", str(target)]
+    try:
+        copied = subprocess.run(command, capture_output=True, text=True, timeout=COPIED_WITHIN_S)
+    except subprocess.TimeoutExpired:
+        raise Refused("the portal's PostgreSQL database took too long to be copied") from None
+    if copied.returncode:
+        said = (copied.stderr.strip().splitlines() or ["no reason given"])[-1]
+        raise Refused(f"the portal's PostgreSQL database cannot be copied: {said}")
+    status = target.stat()
+    return [Source(_PORTAL, target, status.st_size, 0o600, int(status.st_mtime), "")]
 
 
 def _source(name: str, path: Path, scratch: Path, groups: Mapping[int, str]) -> Source | None:

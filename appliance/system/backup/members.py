@@ -15,7 +15,7 @@ from pathlib import Path, PurePosixPath
 from typing import Annotated, Literal
 
 from appliance.state.fields import Between, OptionalLabel, Pattern
-from appliance.state.machine import Layout
+from appliance.state.machine import RESTORED, Layout
 
 FORMAT = 1
 """Version of the file's own form; a program opens those up to its own."""
@@ -126,8 +126,8 @@ _NOT_OF_STATE = (
     "backup/own-network.json",
 )
 
-_NOT_OF_PROCESSES = ("setup-code", "recovery-code", "updates/*", "backups/*", "*.part")
-"""One-time codes, and what was sent to the portal."""
+_NOT_OF_PROCESSES = ("setup-code", "recovery-code", "updates/*", "backups/*", "*.part", RESTORED)
+"""One-time codes, what was sent to the portal, and the mark of a restore."""
 
 SYSTEM_FILES = (
     "hostname",

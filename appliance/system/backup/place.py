@@ -20,7 +20,7 @@ from typing import Literal
 from appliance.apply import atomic
 from appliance.apply.revisions import RevisionStore
 from appliance.state.codec import canonical_json, decode, encode
-from appliance.state.machine import Layout
+from appliance.state.machine import PORTAL_DATABASE, RESTORED, Layout
 from appliance.system import network_follow
 from appliance.system.backup.members import IDENTITY, Manifest, Member, Part, parts, placed
 from appliance.system.machine import read_facts, write_facts
@@ -91,10 +91,22 @@ def finish(layout: Layout, groups: Mapping[str, int]) -> Order | None:
     put(layout, content(layout), order, groups)
     if order.identity == "keep":
         atomic.write_file(own_network(layout), kept.read_bytes(), 0o644)
+    _mark_database(layout)
     atomic.write_file(restored_file(layout), canonical_json(encode(order.manifest.about)), 0o644)
     discard(layout)
     log.warning("restored the backup of %s", order.manifest.about.created)
     return order
+
+
+def _mark_database(layout: Layout) -> None:
+    """Tell the portal that its file came from a backup: a PostgreSQL server that keeps its
+    database in place of the file takes it over then."""
+    file = layout.state_of("portal") / PORTAL_DATABASE
+    if file.exists():
+        owner = file.stat()
+        mark = file.with_name(RESTORED)
+        atomic.write_file(mark, b"", 0o600)
+        os.chown(mark, owner.st_uid, owner.st_gid)
 
 
 def restored_file(layout: Layout) -> Path:
