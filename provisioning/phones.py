@@ -19,6 +19,7 @@ from appliance.services.provisioning import SitePhones
 from appliance.state.fields import Secret, is_ip_address
 from appliance.state.references import References
 from appliance.state.system_state import SystemState
+from appliance.system import network
 from appliance.system.machine import Facts
 from provisioning import catalogue, keys
 from provisioning.catalogue import Model
@@ -148,6 +149,7 @@ class Estate:
 
 def door(state: SystemState, facts: Facts) -> Door:
     """How phones reach the server: the host the company named, or the machine's own."""
+    facts = network.followed(state["network"], facts)
     own = next(iter(facts.addresses), "") or facts.host_name or socket.gethostname()
     host = state["organisation"].phone_host or own
     return Door(host, facts.web_port, facts.web_plain_port)

@@ -228,6 +228,8 @@ class Engine:
         """Keep revision `number`, which waits; Refused when it does not (any more)."""
         with self._lock:
             self._switch.confirm(number)
+            layout = self.machine.layout
+            console_address.forget(layout, network_follow.wished(layout))
 
     def undo(self, why: str) -> int:
         """Take back the revision that waits; returns the one that is in force again."""

@@ -30,6 +30,9 @@ ANSWERS_WITHIN_S = 30.0
 RULES = "etc/nftables.d/50-edge.nft"
 """The packet filter as the engine wants it (`appliance.system.firewall`)."""
 
+COPIED = ("etc/systemd/network/*", "etc/systemd/resolved.conf.d/*", "etc/chrony/sources.d/*")
+"""Files of the network: networkd reconfigures every interface whose file has another inode."""
+
 FIRST_RULES = "etc/nftables.conf"
 """The packet filter of a machine whose owner has said nothing (`roles/firewall`)."""
 
@@ -96,11 +99,13 @@ def _nothing(_place: Place) -> Iterator[Command]:
 class Action:
     """`shown` are patterns of files that become visible below /etc, `commands` what is run
     then, one after the other, until one fails; `before` is run while the files of the revision
-    before are still visible."""
+    before are still visible. `copied` are patterns of files for daemons that take a file for
+    another one when its inode differs: they are written where their content changes."""
 
     shown: tuple[str, ...]
     commands: Callable[[Place], Iterator[Command]]
     before: Callable[[Place], Iterator[Command]] = _nothing
+    copied: tuple[str, ...] = ()
 
 
 def _former_vlans(place: Place) -> Iterator[Command]:
@@ -147,15 +152,7 @@ def _vpn(_place: Place) -> Iterator[Command]:
 
 ACTIONS = MappingProxyType(
     {
-        NETWORK: Action(
-            (
-                "etc/systemd/network/*",
-                "etc/systemd/resolved.conf.d/*",
-                "etc/chrony/sources.d/*",
-            ),
-            _network,
-            _former_vlans,
-        ),
+        NETWORK: Action((), _network, _former_vlans, COPIED),
         FIREWALL: Action((), _firewall),
         VPN: Action(("etc/openvpn/server/*",), _vpn),
         BANS: Action(
@@ -172,7 +169,7 @@ QUESTIONS = MappingProxyType(
         "addresses": ("ip", "-oneline", "address", "show"),
         "routes": ("ip", "-oneline", "route", "show"),
         "routes6": ("ip", "-oneline", "-6", "route", "show"),
-        "links": ("ip", "-oneline", "link", "show"),
+        "links": ("ip", "-json", "link", "show"),
         "host name": ("hostnamectl", "hostname"),
         "jails": ("fail2ban-client", "status"),
     }
@@ -199,6 +196,8 @@ class Actions:
                 self._run(command)
             for pattern in action.shown:
                 self._show(pattern)
+            for pattern in action.copied:
+                self._copy(pattern)
             for command in action.commands(self._place):
                 self._run(command)
             log.info("performed action=%s", name)
@@ -242,6 +241,21 @@ class Actions:
             said = (done.stderr or done.stdout).strip().splitlines()
             raise ActionFailed(f"{command[0]}: {said[0] if said else done.returncode}")
         return done.stdout
+
+    def _copy(self, pattern: str) -> None:
+        """Write the rendered files of one folder into /etc; ours that are gone go. Files of
+        others in that folder do not begin with our mark."""
+        rendered = {path.name: path.read_bytes() for path in self._place.root.glob(pattern)}
+        folder = self._place.layout.prefix / Path(pattern).parent
+        if rendered:
+            folder.mkdir(mode=0o755, parents=True, exist_ok=True)
+        for path in network_follow.ours(folder):
+            if path.name not in rendered:
+                path.unlink()
+        for name, content in sorted(rendered.items()):
+            path = folder / name
+            if path.is_symlink() or not path.exists() or path.read_bytes() != content:
+                atomic.write_file(path, content, 0o644)
 
     def _show(self, pattern: str) -> None:
         """Link the rendered files of one folder into /etc; links to files that are gone go."""

@@ -60,6 +60,13 @@ def holding(layout: Layout, state: network.State) -> ConsoleAddress | None:
     return found if found.against == settings(state) else None
 
 
+def forget(layout: Layout, state: network.State) -> None:
+    """Forget an address that other settings have followed for good, or it would come back with
+    the settings that it once stood over."""
+    if holding(layout, state) is None:
+        path(layout).unlink(missing_ok=True)
+
+
 def settle(layout: Layout, state: network.State) -> None:
     """Have networkd find the address while it holds, and not a moment longer."""
     found, file = holding(layout, state), layout.prefix / network.FOLDER / FILE

@@ -40,6 +40,9 @@ RESOLVER = "etc/systemd/resolved.conf.d/50-network.conf"
 TIME_SOURCES = "etc/chrony/sources.d/50-network.sources"
 HOSTS, HOST_NAME = "etc/hosts", "etc/hostname"
 
+MARK = b"# Made by the engine"
+"""How every file of ours begins in folders that others write to as well."""
+
 VLAN_FIRST, INTERFACE_FIRST = "04-vlan-", "05-"
 """How files' names begin. VLANs come first: one has the hardware address of its parent, whose
 file may match by that."""
@@ -282,30 +285,30 @@ def probes(state: State, _references: References) -> Iterator[Probe]:
         return
     for interface in state.interfaces:
         where = f"network/interfaces/{interface.id}"
-        mark = interface.mac or f"{interface.name}:"
-        yield _probe(where, "links", mark, "this machine has no such interface")
+        mark = interface.mac or f'"ifname":"{interface.name}"'
+        yield _probe(where, "links", mark, "an interface of this name or MAC address")
         yield from _addresses(where, "" if interface.mac else interface.name, interface)
     for vlan in state.vlans:
         yield from _addresses(f"network/vlans/{vlan.id}", vlan.device, vlan)
-    yield _probe("network", "host name", state.host_name, "the machine's name was not taken")
+    yield _probe("network", "host name", state.host_name, "the name that was wished for")
 
 
 def _addresses(where: str, device: str, it: Addressing) -> Iterator[Probe]:
     for fixed in it.fixed:
         family = "inet6" if ":" in fixed else "inet"
         text = f"{device} {family} {ipaddress.ip_interface(fixed)}".strip()
-        meaning = "the fixed address did not come up on this interface"
+        meaning = f"{fixed} on this interface"
         yield _probe(where, "addresses", text, meaning)
     for gateway in it.gateways:
         question = "routes6" if ":" in gateway else "routes"
         text = f"default via {ipaddress.ip_address(gateway)} "
-        yield _probe(where, question, text, "the way by the gateway was not taken")
+        yield _probe(where, question, text, f"the way out by {gateway}")
     for route in it.routes:
         network = ipaddress.ip_network(route.network)
         question = "routes6" if network.version == 6 else "routes"
         target = str(network.network_address if network.num_addresses == 1 else network)
         text = f"{target} via {ipaddress.ip_address(route.gateway)} "
-        yield _probe(where, question, text, "the way by the gateway was not taken")
+        yield _probe(where, question, text, f"the way to {target} by {route.gateway}")
 
 
 def _probe(where: str, question: str, text: str, meaning: str) -> Probe:

@@ -52,9 +52,16 @@ def own(kept: Path) -> network.State | None:
 def forgotten_vlans(layout: Layout) -> list[str]:
     """The VLANs of the revision before that are no more, or hang on another interface."""
     kept = {path.name for path in (layout.current / "root" / network.FOLDER).glob("*.netdev")}
-    shown = (layout.prefix / network.FOLDER).glob(f"{network.VLAN_FIRST}*.netdev")
-    gone = [path.name for path in shown if path.is_symlink() and path.name not in kept]
-    return [name.removeprefix("04-").partition(".")[0] for name in sorted(gone)]
+    shown = {p.name for p in ours(layout.prefix / network.FOLDER) if p.suffix == ".netdev"}
+    return [name.removeprefix("04-").partition(".")[0] for name in sorted(shown - kept)]
+
+
+def ours(folder: Path) -> list[Path]:
+    """The files of a folder that the engine or the first start has written."""
+    if not folder.is_dir():
+        return []
+    files = (path for path in folder.iterdir() if path.is_file())
+    return [path for path in files if path.read_bytes().startswith(network.MARK)]
 
 
 def follow(layout: Layout, groups: Mapping[str, int]) -> str:

@@ -60,16 +60,18 @@ def of_machine(
 
     What the engine does not manage here is not asked about.
     """
+    begun = time.monotonic()
     for probe in there:
-        if actions.answers(probe.target) and (missing := _missing(actions, probe)):
+        if actions.answers(probe.target) and (missing := _missing(actions, probe, begun)):
             yield Mismatch(probe.where, probe.command, missing)
     for probe in gone:
         if actions.answers(probe.target) and probe.still_there(_told(actions, probe)):
             yield Mismatch(probe.where, probe.command, "that it is gone")
 
 
-def _missing(actions: Actions, probe: Probe) -> str:
-    deadline = time.monotonic() + probe.within_s
+def _missing(actions: Actions, probe: Probe, begun: float) -> str:
+    """What stays missing; every answer has its time from when the first was asked for."""
+    deadline = begun + probe.within_s
     while missing := probe.mismatch(_told(actions, probe)):
         if time.monotonic() >= deadline:
             return missing

@@ -17,6 +17,16 @@ from portal.network import moving
 from portal.network_interfaces.screen import ways
 
 
+class Few(Lines):
+    """A list that seldom has more than two lines."""
+
+    lines = 2
+
+    def __init__(self, label: Any, **kwargs: Any) -> None:
+        super().__init__(label, **kwargs)
+        self.type = "Lines"  # templates show it as such
+
+
 class NetworkForm(StateForm):
     parts = {"": State}  # noqa: RUF012
 
@@ -30,15 +40,15 @@ class NetworkForm(StateForm):
                 "certificate holds it."),
         clean=lambda typed: typed.strip().rstrip(".").lower(),
     )  # fmt: skip
-    dns = Lines(
+    dns = Few(
         _l("Name servers (DNS)"),
         hint=_l("One address a line. Empty: those that DHCP names."),
     )
-    search = Lines(
+    search = Few(
         _l("Search domains"),
         hint=_l("One a line: they complete short names. Empty: those that DHCP names."),
     )
-    ntp = Lines(
+    ntp = Few(
         _l("Time servers (NTP)"),
         hint=_l("One a line, asked before those that came with the system. Telephones take the "
                 "time from this machine."),

@@ -61,6 +61,8 @@ class NetworkInterfaces(Screen):
     icon = "topology-star-3"
     section = "network"
     match = ("name",)
+    list_template = "network_interfaces/list.html"
+    edit_template = "network_interfaces/edit.html"
 
     def label(self, record: Record) -> Any:
         """Called by what it is for."""

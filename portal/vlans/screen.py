@@ -47,6 +47,8 @@ class Vlans(Screen):
     icon = "route"
     section = "network"
     match = ("label",)
+    list_template = "network_interfaces/list.html"
+    edit_template = "network_interfaces/edit.html"
 
     def wanted_id(self, part: str, held: Vlan) -> str:
         """Its number tells one VLAN from another."""

@@ -63,6 +63,8 @@ MAY_USE = {
         "appliance.state",
         "appliance.services",
         "appliance.render",
+        # The machine's own address, where telephones fetch.
+        "appliance.system.network",
         # To have telephones told to fetch again: the engine does it, in its own words.
         "appliance.apply.client",
         "appliance.asterisk.check_sync",

@@ -23,7 +23,7 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -114,12 +114,29 @@ class Pbx:
         self.process = None
 
 
+HostOf = Callable[[Network, Path], Host]
+"""Makes what commands reach the machine by, from its namespace and its folder."""
+
+
+def host_of(network: Network, folder: Path) -> Host:
+    """A machine that is one network namespace, with the fail2ban of one folder."""
+    client = (
+        "fail2ban-client",
+        "-c",
+        f"{folder}/etc/fail2ban",
+        "-s",
+        f"{folder}/run/fail2ban.sock",
+    )
+    return Host(("ip", "netns", "exec", network.name), client)
+
+
 @contextmanager
 def new_system(
     address: str = ADDRESS,
     addresses: str = ADDRESSES,
     first_state: dict[str, Any] | None = None,
     manages: tuple[str, ...] = (),
+    host_of: HostOf = host_of,
 ) -> Iterator[Pbx]:
     """A system with its first revision in force, on which Asterisk does not run yet.
 
@@ -148,18 +165,6 @@ def new_system(
                 pbx.kill_asterisk()
     finally:
         shutil.rmtree(folder)
-
-
-def host_of(network: Network, folder: Path) -> Host:
-    """A machine that is one network namespace, with the fail2ban of one folder."""
-    client = (
-        "fail2ban-client",
-        "-c",
-        f"{folder}/etc/fail2ban",
-        "-s",
-        f"{folder}/run/fail2ban.sock",
-    )
-    return Host(("ip", "netns", "exec", network.name), client)
 
 
 def _leave_first_state(machine: Machine, services: dict[str, Any]) -> None:

@@ -16,6 +16,7 @@ from appliance.asterisk.reloads import (
 )
 from appliance.state.machine import Layout, Machine
 from appliance.system.actions import ACTIONS, ActionFailed, Actions, Host
+from appliance.system.network import MARK
 from appliance.verify.probes import Probe
 from appliance.verify.readback import of_machine
 
@@ -77,18 +78,37 @@ def test_actions_come_before_asterisk_in_the_order_of_the_catalogue(tmp_path, ho
 
 
 def test_files_of_the_revision_in_force_are_seen_below_etc_and_vanish_with_it(tmp_path, host):
-    ours, root = actions(tmp_path, host, NETWORK)
-    own = tmp_path / "etc/systemd/network/90-dhcp.network"
-    write(tmp_path, "etc/systemd/network/90-dhcp.network")
-    write(root, "etc/systemd/network/05-lan.network")
-    ours.perform((NETWORK,))
-    link = own.with_name("05-lan.network")
+    ours, root = actions(tmp_path, host, VPN)
+    own = tmp_path / "etc/openvpn/server/own.conf"
+    write(tmp_path, "etc/openvpn/server/own.conf")
+    write(root, "etc/openvpn/server/tunnel0.conf")
+    ours.perform((VPN,))
+    link = own.with_name("tunnel0.conf")
     assert link.read_text() == "text\n"
     assert not os.path.isabs(os.readlink(link))
-    (root / "etc/systemd/network/05-lan.network").unlink()
-    ours.perform((NETWORK,))
+    (root / "etc/openvpn/server/tunnel0.conf").unlink()
+    ours.perform((VPN,))
     assert sorted(path.name for path in own.parent.iterdir()) == [own.name]
-    assert host.ran == [("networkctl", "reload")] * 2
+    assert [command[0] for command in host.ran] == ["systemctl"] * 2
+
+
+def test_files_of_the_network_are_written_only_where_they_differ_and_vanish_with_it(tmp_path, host):
+    ours, root = actions(tmp_path, host, NETWORK)
+    others = tmp_path / "etc/systemd/network/90-dhcp.network"
+    write(tmp_path, "etc/systemd/network/90-dhcp.network")
+    rendered = root / "etc/systemd/network/05-lan.network"
+    write(root, "etc/systemd/network/05-lan.network")
+    rendered.write_bytes(MARK + b" for a test\n")
+    ours.perform((NETWORK,))
+    seen = others.with_name("05-lan.network")
+    assert seen.read_bytes() == rendered.read_bytes()
+    inode = seen.stat().st_ino
+    ours.perform((NETWORK,))
+    assert seen.stat().st_ino == inode
+    rendered.unlink()
+    ours.perform((NETWORK,))
+    assert sorted(path.name for path in others.parent.iterdir()) == [others.name]
+    assert host.ran == [("networkctl", "reload")] * 3
 
 
 def test_a_revision_without_rules_goes_back_to_those_of_the_first_start(tmp_path, host):

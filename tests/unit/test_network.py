@@ -311,7 +311,7 @@ def test_a_vlan_that_is_gone_or_hangs_on_another_interface_is_forgotten(tmp_path
     folder = tmp_path / "etc/systemd/network"
     folder.mkdir(parents=True)
     for name in ("04-vlan-40.lan.netdev", "04-vlan-50.lan.netdev", "04-vlan-60.own.netdev"):
-        (folder / name).symlink_to("elsewhere")
+        (folder / name).write_bytes(network.MARK)
     (folder / "04-vlan-70.lan.netdev").write_text("somebody else's\n")
     assert network_follow.forgotten_vlans(layout) == ["vlan-50", "vlan-60"]
 
@@ -328,6 +328,10 @@ def test_an_address_of_the_console_holds_until_the_settings_change_and_comes_bac
     assert not file.exists()
     console_address.settle(layout, GOOD)
     assert file.exists()
+    console_address.forget(layout, GOOD)
+    assert console_address.holding(layout, GOOD) is not None, "nothing has followed it"
+    console_address.forget(layout, other)
+    assert console_address.holding(layout, GOOD) is None
 
 
 def test_a_record_of_the_console_that_is_cut_off_is_no_address(tmp_path):
