@@ -10,7 +10,7 @@ Asterisk uses are bound into the root at the same place.
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -67,6 +67,7 @@ class Runtime:
         network: str = "",
         instead: Mapping[Path, Path] = MappingProxyType({}),
         user: str = USER,
+        beside: Sequence[str] = (),
     ) -> list[str]:
         """The command line of an Asterisk that reaches nothing and dies with its parent.
 
@@ -75,10 +76,13 @@ class Runtime:
         process namespace, whose first process is killed when the calling thread ends.
         (Asterisk itself could not be: changing its user clears the parent-death signal,
         prctl(2).) It sees the folders that `instead` maps to in the places of its keys.
+        `beside` is the command of a program that lives there too; then no mail leaves.
         """
         steps = [*(() if network else _EVERY_ADDRESS)]
         steps += _bound(self.root, shared) if self.root else ()
         steps += (_replaced(self.root, *pair) for pair in instead.items())
+        if beside:
+            steps += [_without_mail(self.root), f"{shlex.join(beside)} &"]
         steps += [f"{self._start(configuration, user)} &", "wait $!"]
         place = ["ip", "netns", "exec", network, "unshare"] if network else ["unshare", "--net"]
         flags = ["--mount", "--propagation", "private", "--pid", "--fork", "--kill-child"]
@@ -137,6 +141,13 @@ def _replaced(root: Path | None, place: Path, by: Path) -> str:
     at = shlex.quote(f"{root or ''}{place}")
     mount = f'mount --bind {shlex.quote(str(by))} "$at"'
     return f'at=$(readlink -f {at} || :); [ ! -d "$at" ] || {mount}'
+
+
+def _without_mail(root: Path | None) -> str:
+    """A step that puts a program that does nothing in the place of the mail relay's own."""
+    top = shlex.quote(str(root or ""))
+    relay = f"$(readlink -f {top}/usr/sbin/sendmail || :)"
+    return f'at={relay}; [ ! -f "$at" ] || mount --bind {top}/usr/bin/true "$at"'
 
 
 _DISTRIBUTION = frozenset({"bin", "boot", "dev", "etc", "lib", "proc", "run", "sbin", "usr", "var"})

@@ -13,7 +13,7 @@ import shutil
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -88,14 +88,29 @@ class Shadow:
             shutil.rmtree(folder, ignore_errors=True)
 
     @contextmanager
-    def _running(self, root: Path, folder: Path) -> Iterator[Console]:
+    def aside(
+        self, root: Path, beside: Callable[[Path], Sequence[str]]
+    ) -> Iterator[tuple[Console, Path]]:
+        """The files below `root` booted for other questions: its console and its folder.
+
+        `beside` is handed the folder and returns the command of a program that lives in the
+        same network, or nothing. What Asterisk hands over to be mailed is thrown away.
+        """
+        with (
+            self._folders() as folder,
+            self._running(root, folder, beside(folder)) as console,
+        ):
+            yield console, folder
+
+    @contextmanager
+    def _running(self, root: Path, folder: Path, beside: Sequence[str] = ()) -> Iterator[Console]:
         configuration = folder / "asterisk.conf"
         candidate = root / "etc/asterisk"
         configuration.write_text(_own_folders(candidate / "asterisk.conf", candidate, folder))
         shared = [self.machine.layout.prefix]
         # Files that name others of their own by whole paths must find those of the candidate.
         instead = {self.machine.layout.asterisk_etc: candidate}
-        command = self.runtime.secluded(configuration, shared, instead=instead)
+        command = self.runtime.secluded(configuration, shared, instead=instead, beside=beside)
         with (folder / "console").open("wb") as output:
             process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT)
         try:

@@ -51,11 +51,12 @@ STEPS = {
     "unpacking": _l("Opening and unpacking"),
     "checking": _l("Checking every file"),
     "proving": _l("Starting it on a second telephone system"),
+    "calling": _l("Making test calls on it"),
     "ordered": _l("Ready to be put in place"),
     "trying": _l("Writing, reading back and deleting a small file"),
 }
 COURSES = {
-    "rehearse": ("unpacking", "proving"),
+    "rehearse": ("unpacking", "proving", "calling"),
     "restore_backup": ("unpacking", "checking", "proving", "ordered"),
     "try_target": ("trying",),
     "backups_at": (),
@@ -83,6 +84,13 @@ PROVED = {
     "database": _l("databases sound"),
     "state": _l("configuration readable"),
     "asterisk": _l("telephony starts with it"),
+    "calls": _l("test calls arrive"),
+}
+CALLS = {
+    "registration": _l("Telephone %(number)s signs in with its password"),
+    "internal": _l("Inside call to %(number)s, heard there"),
+    "inbound": _l("Call from outside to %(number)s"),
+    "voicemail": _l("Message with sound in the voicemail of %(number)s"),
 }
 
 
@@ -392,6 +400,17 @@ def _row(record: dict[str, Any]) -> dict[str, Any]:
 def megabytes(size: int) -> str:
     """Bytes as megabytes, in the reader's form."""
     return f"{format_decimal(round(size / 1_000_000, 1))} MB"
+
+
+@PAGES.app_template_filter("test_call")
+def _test_call(call: dict[str, Any]) -> str:
+    """One test call of a rehearsal in words."""
+    said = str(CALLS[call["kind"]]) % {"number": call["number"]}
+    if call["passed"]:
+        return said
+    if not call["arrived"]:
+        return _("%(call)s: it did not arrive", call=said)
+    return _("%(call)s: it arrived at %(where)s", call=said, where=call["arrived"])
 
 
 def _step(step: str) -> str:

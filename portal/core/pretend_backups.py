@@ -10,6 +10,12 @@ from typing import Any
 from appliance.apply.client import EngineError
 
 CODE = "7KQM-2XWD-9FHT-R4BV-MC3N-8PLS-5GJ6"
+CALLS = (
+    {"kind": "registration", "number": "215-1", "passed": True, "arrived": "registered"},
+    {"kind": "internal", "number": "215", "passed": True, "arrived": "215-1"},
+    {"kind": "inbound", "number": "+390522123215", "passed": True, "arrived": "215-1"},
+    {"kind": "voicemail", "number": "215", "passed": True, "arrived": "215@default"},
+)
 STEPS = ("collecting", "writing", "copying 40 NAS", "reading 80 NAS", "rehearsing")
 FINGERPRINT = "ED25519 SHA256:Tzu0/qxZ0B8nruJR7KK+sPIMFKMeAylVFChUbOepRIw"
 HOST_KEY = f"ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAA{'A' * 44}"
@@ -66,8 +72,9 @@ class PretendBackups:
             "passed": passed,
             "seconds": 7,
             "asked": 214 if passed else 0,
-            "proved": ["whole", "database", "state", "asterisk"] if passed else ["whole"],
+            "proved": ["whole", "database", "state", "asterisk", "calls"] if passed else ["whole"],
             "faults": [] if passed else ["extension 215 is not there"],
+            "calls": [{**each} for each in CALLS] if passed else [],
         }
         kind = "" if passed else "notrehearsed"
         self._shelf()["last"] = {"at": at, "trigger": "night", "kind": kind, "message": ""}
@@ -97,7 +104,7 @@ class PretendBackups:
 
     def rehearse_backup(self, name: str) -> str:
         def work(step: Callable[[str], None]) -> dict[str, Any]:
-            for each in ("unpacking", "proving"):
+            for each in ("unpacking", "proving", "calling"):
                 step(each)
             return {**self._find(name)["rehearsal"]}
 

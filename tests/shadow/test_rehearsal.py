@@ -63,7 +63,7 @@ def old():
 def test_a_rehearsal_boots_what_was_restored_and_asks_for_all_of_it(old):
     report = old.rehearse(old.backup())
     assert report.passed, report.faults
-    assert report.proved == ("whole", "state", "asterisk")
+    assert report.proved == ("whole", "state", "asterisk", "calls")
     assert report.asked > 30
     assert not old.system.machine.layout.rehearsal.exists()
 

@@ -21,6 +21,7 @@ from appliance.state.machine import Layout
 from appliance.system.backup.errors import Busy, NoCode, WrongCode
 from appliance.system.backup.recovery_code import Keys, keys_of, new_code, read_code
 from appliance.system.backup.write import MOMENT
+from appliance.verify.calls import Called
 
 REMEMBERED = 400
 """Backups that are remembered after they were deleted: a year of nights."""
@@ -31,7 +32,8 @@ class Rehearsal:
     """How a backup did when it was restored into a throw-away machine.
 
     `proved` are facts in words such as `state`, `database`, `asterisk`; `asked` is the
-    number of questions that the second Asterisk has answered as meant.
+    number of questions that the second Asterisk has answered as meant, `calls` the test
+    calls that were made in it.
     """
 
     at: str
@@ -40,6 +42,7 @@ class Rehearsal:
     asked: int = 0
     proved: tuple[str, ...] = ()
     faults: tuple[str, ...] = ()
+    calls: tuple[Called, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

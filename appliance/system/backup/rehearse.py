@@ -22,7 +22,7 @@ from appliance.asterisk.runtime import Runtime
 from appliance.state.codec import canonical_json
 from appliance.state.faults import StateError
 from appliance.state.machine import Layout
-from appliance.state.system_state import encode_system
+from appliance.state.system_state import SystemState, encode_system
 from appliance.system.backup import place, restore
 from appliance.system.backup.members import IDENTITY, Manifest, parts
 from appliance.system.backup.place import Order
@@ -31,7 +31,9 @@ from appliance.system.backup.records import Rehearsal
 from appliance.system.backup.recovery_code import Keys
 from appliance.system.backup.write import sha256_of
 from appliance.system.machine import load_machine
-from appliance.verify.shadow import Proof, Shadow
+from appliance.verify import calls
+from appliance.verify.calls import Called
+from appliance.verify.shadow import Shadow, ShadowFailed
 
 
 def rehearse(
@@ -47,20 +49,27 @@ def rehearse(
     proved: list[str] = []
     faults: tuple[str, ...] = ()
     asked = 0
+    made: tuple[Called, ...] = ()
     try:
         with _folder(layout) as folder:
             progress("unpacking")
             machine, manifest = _restored(folder, file, keys, groups)
             proved += ["whole", "database"] if _accounts(machine) else ["whole"]
             progress("proving")
-            proof = _proof(machine, runtime, manifest)
+            engine, state = _engine(machine, runtime, manifest)
+            proof = engine.prove(state)
             asked, faults = proof.asked, tuple(said for _where, said in proof.faults[:20])
             proved += ["state", "asterisk"] if proof.passed else ["state"]
-    except (Refused, StateError, LookupError, OSError, ValueError) as error:
+            if proof.passed:
+                progress("calling")
+                made = calls.make(engine.shadow, engine.store.candidate / "root", state)
+                faults = tuple(_wrong(each) for each in made if not each.passed)
+                proved += ["calls"] if made and not faults else []
+    except (Refused, StateError, ShadowFailed, LookupError, OSError, ValueError) as error:
         faults = (str(error) or type(error).__name__,)
     now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
     seconds = round(time.monotonic() - begin)
-    return Rehearsal(now, not faults, seconds, asked, tuple(proved), faults)
+    return Rehearsal(now, not faults, seconds, asked, tuple(proved), faults, made)
 
 
 @contextmanager
@@ -111,8 +120,13 @@ def _accounts(layout: Layout) -> int:
         return int(connection.execute("SELECT count(*) FROM accounts").fetchone()[0])
 
 
-def _proof(layout: Layout, runtime: Runtime, manifest: Manifest) -> Proof:
-    """What the second Asterisk says to the restored state."""
+def _wrong(call: Called) -> str:
+    where = f"arrived at {call.arrived}" if call.arrived else "did not arrive"
+    return f"test call ({call.kind}) to {call.number} {where}"
+
+
+def _engine(layout: Layout, runtime: Runtime, manifest: Manifest) -> tuple[Engine, SystemState]:
+    """The engine of the throw-away machine, and the state that it has restored."""
     machine = load_machine(layout.prefix, runtime)
     engine = Engine(machine, Shadow(runtime, machine))
     engine.recover()
@@ -122,4 +136,4 @@ def _proof(layout: Layout, runtime: Runtime, manifest: Manifest) -> Proof:
         encode_system(restore.state_of(content, manifest))
     ):
         raise LookupError("the restored configuration is not the one that was kept")
-    return engine.prove(state)
+    return engine, state

@@ -235,3 +235,13 @@ def test_a_wrong_one_time_code_opens_nothing(nobody):
 
 def test_a_machine_with_accounts_is_not_restored_without_signing_in(app, nobody, manager):
     assert nobody.get("/setup/restore").status_code == 302
+
+
+@pytest.mark.row("N12")
+def test_each_test_call_of_a_rehearsal_is_shown_with_where_it_led(ready, engine):
+    name = engine.add_pretended_backup(passed=True)
+    shown = engine._find(name)["rehearsal"]["calls"]
+    shown[2] |= {"passed": False, "arrived": "to-ring-group,600,1"}
+    page = ready.get("/backups/").get_data(as_text=True)
+    assert "Test calls: 3 of 4 arrived" in page
+    assert "Call from outside to +390522123215: it arrived at to-ring-group,600,1" in page
