@@ -30,6 +30,8 @@ from appliance.services.voicemail_boxes import State as Boxes
 from appliance.services.voicemail_boxes import VoicemailBox
 from appliance.state.fields import Secret
 from appliance.state.references import Destination
+from appliance.system.network import Interface
+from appliance.system.network import State as Network
 from tests.support import branches
 
 ANNA = Destination("extension", "anna")
@@ -226,6 +228,34 @@ WRONG |= {
         internet("wan1", carries="data"), internet("wan2", carries="data")
     ),
 }
+
+
+def own_network(dns=(), **fields):
+    """The machine at a fixed address."""
+    lan = {"ipv4": "static", "address": "192.0.2.10/24", "ipv6": "off", **fields}
+    interfaces = (Interface(id="lan", name="ens3", **lan),)
+    return changed(network=Network(True, "pbx.example.com", dns=dns, interfaces=interfaces))
+
+
+WRONG |= {
+    "network-dns-unreachable": lambda: own_network(("198.51.100.53",)),
+    "network-without-dns": lambda: own_network(gateway="192.0.2.1"),
+    "network-without-gateway": lambda: own_network(("192.0.2.53",)),
+}
+
+
+@pytest.mark.row("D1")
+@pytest.mark.parametrize(
+    "state",
+    [
+        lambda: own_network(("198.51.100.53",), gateway="192.0.2.1"),
+        lambda: own_network(("192.0.2.53",), gateway="192.0.2.1"),
+        lambda: own_network(ipv4="dhcp"),
+        lambda: own_network(("2001:db8::53",), gateway="192.0.2.1", ipv6="automatic"),
+    ],
+)
+def test_a_network_that_reaches_its_name_server_hears_nothing(state):
+    assert [each.message for each in lint(state())] == []
 
 
 @pytest.mark.row("B1")
