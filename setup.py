@@ -92,6 +92,7 @@ setup(
         "portal.backup_settings",
         "portal.backup_targets",
         "portal.backups",
+        "portal.blocks",
         "portal.branch_router",
         "portal.bans",
         "portal.branches",

@@ -4,13 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from appliance.lint import branches, network, outside, people
+from appliance.lint import branches, edge, network, outside, people
 from appliance.lint.rule import Facts, Finding, Rule, Severity
 from appliance.services import registry
 from appliance.state.references import References
 from appliance.state.system_state import SystemState
 
-RULES: tuple[Rule, ...] = (*outside.RULES, *people.RULES, *branches.RULES, *network.RULES)
+RULES: tuple[Rule, ...] = (
+    *outside.RULES,
+    *people.RULES,
+    *branches.RULES,
+    *network.RULES,
+    *edge.RULES,
+)
 
 _ORDER: dict[Severity, int] = {"error": 0, "warning": 1, "advice": 2}
 

@@ -6,6 +6,7 @@ pass before it looks at any ban (`appliance.system.firewall`).
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Annotated
@@ -14,8 +15,9 @@ from appliance.asterisk.reloads import BANS
 from appliance.render import escape
 from appliance.render.environments import render
 from appliance.render.fileset import File
+from appliance.state.checks import duplicate_ids
 from appliance.state.faults import Fault
-from appliance.state.fields import Between
+from appliance.state.fields import Between, Label, NetworkRule, ObjectId, Pattern
 from appliance.state.machine import Machine
 from appliance.state.references import Reference, References
 from appliance.system import edge_facts
@@ -33,26 +35,65 @@ FILES = {
 }
 
 
+Network = Annotated[str, NetworkRule()]
+OptionalDay = Annotated[
+    str, Pattern(r"|[0-9]{4}-[0-9]{2}-[0-9]{2}", "a day such as 2026-12-31, or empty")
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """A network that somebody has shut out by hand: for good, or until the end of a day (UTC)."""
+
+    id: ObjectId
+    network: Network
+    reason: Label
+    until: OptionalDay = ""
+
+
 @dataclass(frozen=True, slots=True)
 class State:
     """An address that fails `tries` times within `within_s` is banned for `ban_s`; who comes
-    back is banned for twice as long each time, up to `longest_s`."""
+    back is banned for twice as long each time, up to `longest_s`. `blocks` are networks that
+    the packet filter keeps out whatever they do."""
 
     tries: Annotated[int, Between(1, 100)] = 5
     within_s: Annotated[int, Between(10, 86_400, "s")] = 600
     ban_s: Annotated[int, Between(60, 31_536_000, "s")] = 3600
     longest_s: Annotated[int, Between(60, 31_536_000, "s")] = 2_592_000
+    blocks: tuple[Block, ...] = ()
 
 
-def references(_state: State) -> Iterator[Reference]:
-    """Nothing to point at."""
-    yield from ()
+def references(state: State) -> Iterator[Reference]:
+    """Yield the blocked networks, for the packet filter."""
+    for block in state.blocks:
+        facts = edge_facts.BlockFacts(block.network, block.until)
+        yield Reference("block", block.id, block.network, facts=facts)
 
 
-def check(state: State, _references: References) -> Iterator[Fault]:
-    """Yield faults of durations that exclude each other."""
+def check(state: State, references: References) -> Iterator[Fault]:
+    """Yield faults of durations that exclude each other, and of blocks that hit ourselves."""
+    yield from duplicate_ids("bans", state.blocks)
+    never = edge_facts.never_banned(references)
+    for block in state.blocks:
+        yield from _check_block(block, never)
     if state.longest_s < state.ban_s:
         yield Fault("bans/longest_s", "must not be shorter than a first ban")
+
+
+def _check_block(block: Block, never: tuple[str, ...]) -> Iterator[Fault]:
+    where = f"bans/{block.id}"
+    if edge_facts.too_wide(block.network):
+        text = "%(network)s is half the internet; name the networks that you mean"
+        yield Fault(f"{where}/network", text, {"network": block.network})
+    for other in edge_facts.overlapping(block.network, never):
+        text = "%(network)s would shut out %(other)s, which is ours or a carrier's"
+        yield Fault(f"{where}/network", text, {"network": block.network, "other": other})
+    try:
+        if block.until:
+            datetime.date.fromisoformat(block.until)
+    except ValueError:
+        yield Fault(f"{where}/until", "there is no such day")
 
 
 def files(state: State, references: References, machine: Machine) -> Iterator[File]:

@@ -44,6 +44,33 @@ class KnownFacts:
     networks: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class BlockFacts:
+    """A network that reaches nothing; `until` is the last day (UTC), "" for good."""
+
+    network: str
+    until: str = ""
+
+
+WIDEST = {4: 8, 6: 20}
+"""Shortest prefix of a network that somebody may own, by version of IP. Wider ones would be
+"everybody", for which there is a setting with a name of its own."""
+
+
+def too_wide(network: str) -> bool:
+    """Whether it is more than anybody owns."""
+    found = ipaddress.ip_network(network)
+    return found.prefixlen < WIDEST[found.version]
+
+
+def overlapping(network: str, others: Iterable[str]) -> Iterator[str]:
+    """Those of the others that share addresses with a network."""
+    one = ipaddress.ip_network(network)
+    for other in map(ipaddress.ip_network, others):
+        if one.version == other.version and one.overlaps(other):
+            yield str(other)
+
+
 def merged(networks: Iterable[str]) -> tuple[str, ...]:
     """Networks without those that lie in others, version 4 first, in the order of numbers."""
     found = [ipaddress.ip_network(each) for each in networks]
@@ -94,6 +121,11 @@ def never_banned(references: References) -> tuple[str, ...]:
             *carriers(references),
         )
     )
+
+
+def blocks(references: References) -> tuple[BlockFacts, ...]:
+    """Networks that somebody has blocked by hand, in their order."""
+    return tuple(_facts(references, BlockFacts))
 
 
 def reaching(references: References) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ outlive that; who is never banned passes it before they are looked at.
 
 from __future__ import annotations
 
+import datetime
 import hashlib
 import ipaddress
 from collections.abc import Iterator
@@ -30,10 +31,6 @@ from appliance.system.bans import JAILS
 from appliance.verify.probes import Probe
 
 Network = Annotated[str, NetworkRule()]
-
-WIDEST = {4: 8, 6: 20}
-"""Shortest prefix of a network that somebody may own, by version of IP. Wider ones would be
-"everybody", for which there is a setting with a name of its own."""
 
 BURST = 10
 """Packets that pass without waiting, as a multiple of those per second: telephones of an
@@ -71,29 +68,28 @@ def references(state: State) -> Iterator[Reference]:
 def check(state: State, references: References) -> Iterator[Fault]:
     """Yield faults of networks that are too wide, or let in and shut out at once."""
     for field in ("telephones", "administration", "trusted", "blocked"):
-        for network in map(ipaddress.ip_network, getattr(state, field)):
-            if network.prefixlen < WIDEST[network.version]:
+        for network in getattr(state, field):
+            if edge_facts.too_wide(network):
                 text = "%(network)s is half the internet; name the networks that you mean"
-                yield Fault(f"firewall/{field}", text, {"network": str(network)})
+                yield Fault(f"firewall/{field}", text, {"network": network})
     yield from _wide_carriers(references)
-    never = [ipaddress.ip_network(each) for each in edge_facts.never_banned(references)]
-    for network in map(ipaddress.ip_network, state.blocked):
-        for other in never:
-            if network.version == other.version and network.overlaps(other):
-                values = {"network": str(network), "other": str(other)}
-                text = "%(network)s would shut out %(other)s, which is ours or a carrier's"
-                yield Fault("firewall/blocked", text, values)
+    never = edge_facts.never_banned(references)
+    for network in state.blocked:
+        for other in edge_facts.overlapping(network, never):
+            values = {"network": network, "other": other}
+            text = "%(network)s would shut out %(other)s, which is ours or a carrier's"
+            yield Fault("firewall/blocked", text, values)
 
 
 def _wide_carriers(references: References) -> Iterator[Fault]:
     for reference in references.all("carrier"):
         facts = reference.facts
         sources = facts.sources if isinstance(facts, edge_facts.CarrierFacts) else ()
-        for network in map(ipaddress.ip_network, sources):
-            if network.prefixlen < WIDEST[network.version]:
+        for network in sources:
+            if edge_facts.too_wide(network):
                 text = "%(network)s is half the internet; name the networks that you mean"
                 where = f"trunks/{reference.id}/addresses"
-                yield Fault(where, text, {"network": str(network)})
+                yield Fault(where, text, {"network": network})
 
 
 def files(state: State, references: References, machine: Machine) -> Iterator[File]:
@@ -110,6 +106,8 @@ def mark(state: State, references: References) -> str:
 
 def _rendered(state: State, references: References, machine: Machine, mark: str) -> bytes:
     doors = edge_facts.vpn(references)
+    blocks = edge_facts.blocks(references)
+    blocked = (*state.blocked, *(each.network for each in blocks if not each.until))
     sets = {
         "telephones": state.telephones,
         "administration": state.administration,
@@ -121,7 +119,8 @@ def _rendered(state: State, references: References, machine: Machine, mark: str)
         "mark": Markup(mark),  # noqa: S704 - our own digits
         "sets": [_named_set(*pair, version) for pair in sets.items() for version in (4, 6)],
         "never": [edge_facts.of_version(edge_facts.never_banned(references), v) for v in (4, 6)],
-        "blocked": [edge_facts.of_version(state.blocked, version) for version in (4, 6)],
+        "blocked": [edge_facts.of_version(blocked, version) for version in (4, 6)],
+        "until": [_until(each) for each in blocks if each.until],
         "jails": JAILS,
         "sip": edge_facts.sip_doors(references),
         "carrier_ports": edge_facts.carrier_ports(references),
@@ -131,6 +130,14 @@ def _rendered(state: State, references: References, machine: Machine, mark: str)
         "burst": BURST,
     }
     return render("nftables/50-edge.nft.j2", escape.nft_value, **values)
+
+
+def _until(block: edge_facts.BlockFacts) -> tuple[str, str, int]:
+    """The word for its version of IP, the network, and the second when it ends (UTC)."""
+    end = datetime.datetime.fromisoformat(f"{block.until}T00:00:00+00:00")
+    second = int((end + datetime.timedelta(days=1)).timestamp())
+    word = "ip" if ipaddress.ip_network(block.network).version == 4 else "ip6"
+    return word, block.network, second
 
 
 def _named_set(name: str, networks: tuple[str, ...], version: int) -> tuple[str, int, object]:

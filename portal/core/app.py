@@ -57,6 +57,7 @@ SCREENS = (
     "vlans",
     "firewall",
     "bans",
+    "blocks",
     "backup_settings",
     "backup_targets",
 )

@@ -1,5 +1,6 @@
 """Guessing telephones' passwords: real Asterisk, real fail2ban, real packet filter."""
 
+import datetime
 import socket
 import subprocess
 import time
@@ -7,6 +8,7 @@ import time
 import pytest
 
 from appliance.apply.errors import Refused
+from appliance.services import registry
 from appliance.system import bans, firewall
 from tests.support.edge import LAN, WAN, reachable_tcp
 
@@ -161,3 +163,29 @@ def test_every_jail_has_its_sets_in_the_packet_filter(edge, applied):
     applied()
     listed = edge.pbx.network.run("nft", "list", "table", "inet", "bans")
     assert all(f"set {jail}{version} {{" in listed for jail in bans.JAILS for version in (4, 6))
+
+
+@pytest.mark.row("S4")
+def test_a_network_that_is_blocked_by_hand_reaches_nothing_until_its_last_day_is_over(
+    edge, applied
+):
+    today = datetime.datetime.now(datetime.UTC).date()
+    for until, reached in (
+        ("", set()),
+        ((today + datetime.timedelta(days=2)).isoformat(), set()),
+        ((today - datetime.timedelta(days=2)).isoformat(), {443}),
+    ):
+        block = bans.Block("guesser", f"{WAN}.0/24", "guessed numbers for a week", until)
+        applied(bans=bans.State(blocks=(block,)))
+        assert reachable_tcp(edge.wan, f"{WAN}.1", [443]) == reached, until
+    assert reachable_tcp(edge.lan, f"{LAN}.1", [443]) == {443}
+
+
+@pytest.mark.row("S4")
+@pytest.mark.parametrize("network", [f"{LAN}.7/32", "0.0.0.0/4", "127.0.0.0/24"])
+def test_a_block_never_hits_what_is_ours_or_half_the_internet(edge, network):
+    ours = firewall.State(telephones=(f"{LAN}.0/24",))
+    block = bans.Block("ours", network, "a slip")
+    state = edge.pbx.state.replaced(firewall=ours, bans=bans.State(blocks=(block,)))
+    found = [each.where for each in registry.check(state)]
+    assert "bans/ours/network" in found

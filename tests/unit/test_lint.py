@@ -21,6 +21,7 @@ from appliance.services.organisation import Site
 from appliance.services.organisation import State as Organisation
 from appliance.services.outbound_routes import OutboundRoute
 from appliance.services.outbound_routes import State as Routes
+from appliance.services.provisioning import SitePhones
 from appliance.services.ring_groups import Member, RingGroup
 from appliance.services.ring_groups import State as Groups
 from appliance.services.trunks import State as Trunks
@@ -30,6 +31,9 @@ from appliance.services.voicemail_boxes import State as Boxes
 from appliance.services.voicemail_boxes import VoicemailBox
 from appliance.state.fields import Secret
 from appliance.state.references import Destination
+from appliance.system.bans import Block
+from appliance.system.bans import State as Bans
+from appliance.system.firewall import State as Firewall
 from appliance.system.network import Interface
 from appliance.system.network import State as Network
 from tests.support import branches
@@ -55,6 +59,7 @@ def in_order():
     devices = (devices[0], replace(devices[1], lines=(Line("bruno", 1, Secret("b" * 24)),)))
     members = (Member("anna"), Member("bruno"))
     return registry.empty_state().replaced(
+        firewall=Firewall(telephones=("10.20.1.0/24",)),
         organisation=Organisation(
             sites=(Site("main", "Sede", "Via Roma 1", number="+390522123400"),)
         ),
@@ -128,7 +133,35 @@ def window():
     return classes(special, windows=(*usual.windows, never))
 
 
+def walls(**fields):
+    return changed(firewall=replace(in_order()["firewall"], **fields))
+
+
+def blocks(*networks):
+    made = tuple(Block(f"b{index}", *each) for index, each in enumerate(networks))
+    return changed(bans=Bans(blocks=made))
+
+
+def site_phones():
+    site = SitePhones("main", Secret("a-password-of-web-pages-1A"), networks=("10.20.2.0/24",))
+    return changed(provisioning=replace(in_order()["provisioning"], sites=(site,)))
+
+
+def by_name():
+    return Trunk("byname", "By name", "registration", "sip.example.it", user="u",
+                 password=Secret("a long password"), number="+390522123400")  # fmt: skip
+
+
 WRONG = {
+    "sip-open-to-the-world": lambda: walls(sip_from_everywhere=True),
+    "telephones-reach-nothing": lambda: walls(telephones=()),
+    "telephones-of-a-site-shut-out": site_phones,
+    "telephones-are-the-internet": lambda: walls(telephones=("93.0.0.0/12",)),
+    "line-from-no-address": lambda: lines(trunk("one"), trunk("second"), by_name()),
+    "nobody-never-banned": lambda: no_trunks().replaced(firewall=Firewall()),
+    "ssh-from-the-internet": lambda: walls(administration=("93.0.0.0/16",)),
+    "block-is-over": lambda: blocks(("203.0.114.0/24", "guessed", "2020-01-31")),
+    "block-twice": lambda: blocks(("203.0.114.0/24", "a"), ("203.0.114.7/32", "b")),
     "emergency-unreachable": lambda: lines(
         trunk("one", enabled=False), trunk("second", enabled=False)
     ),

@@ -56,3 +56,36 @@ def test_a_ban_is_shown_with_its_reason_and_lifted(company, manager):
 )
 def test_only_an_address_in_a_jail_of_ours_can_be_lifted(company, manager, form):
     assert manager.send("/banned/lift", form).status_code == 400
+
+
+@pytest.mark.row("S4")
+def test_a_banned_address_is_blocked_for_good_with_its_reason(company, manager):
+    form = {"jail": "sip", "address": "203.0.113.77"}
+    answer = manager.send("/banned/block", form)
+    assert answer.location == "/blocks/block"
+    manager.send("/banned/block", form)
+    with company.app_context():
+        (block,) = [draft.instance(row) for row in draft.objects("bans", "blocks")]
+        assert (block.network, block.until) == ("203.0.113.77/32", "")
+        assert block.reason
+
+
+@pytest.mark.row("S4")
+def test_a_block_of_a_network_of_ours_is_a_fault_that_stops_the_draft(company, manager):
+    save(manager)
+    form = {"network": "10.20.1.9", "reason": "a slip", "until": ""}
+    manager.send("/blocks/new", form)
+    with company.app_context():
+        (fault,) = draft.faults()
+        assert fault.where.startswith("bans/")
+        assert "10.20.1.0/24" in fault.message
+
+
+@pytest.mark.row("S4")
+def test_the_list_of_one_machine_is_brought_to_another_by_its_file(company, manager):
+    manager.send(
+        "/blocks/new", {"network": "198.51.100.0/24", "reason": "scans", "until": "2031-05-01"}
+    )
+    exported = manager.get("/blocks/export.csv")
+    assert exported.status_code == 200
+    assert "198.51.100.0/24;scans;2031-05-01" in exported.text

@@ -1,0 +1,1 @@
+"""Networks that are shut out by hand."""
