@@ -22,7 +22,16 @@ from tests.support.pbx import Pbx, new_system
 KILLS = 50
 SEED = int(os.environ.get("CENTRALINO_SEED", "0")) or random.SystemRandom().randrange(1, 2**31)
 
-STEPS = ("rendering", "proving", "switching", "reloading", "verifying")
+LASTS_S = {
+    "rendering": 0.02,
+    "proving": 0.4,
+    "switching": 0.02,
+    "reloading": 0.02,
+    "verifying": 0.3,
+    "done": 0.02,
+}
+"""Step -> seconds after its beginning within which the kill comes."""
+
 TURNS = (
     company(12),
     with_new_ring_time(company(15), "103", 66),
@@ -72,13 +81,13 @@ def _settled(daemon: Daemon) -> int:
 
 def _wait_for_a_moment(daemon: Daemon, job: str, chance: random.Random) -> None:
     """Until some step has begun, and then a little: every step is hit about as often."""
-    step = chance.choice(STEPS)
-    deadline = time.monotonic() + 30
+    step = chance.choice(list(LASTS_S))
+    deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
         known = daemon.client.job(job)
         if step in known["steps"] or known["done"]:
             break
-    time.sleep(chance.random() * (0.4 if step == "proving" else 0.02))
+    time.sleep(chance.random() * LASTS_S[step])
 
 
 def _check_leftovers(system: Pbx) -> None:
