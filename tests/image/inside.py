@@ -19,6 +19,7 @@ from appliance.apply.client import EngineClient
 client = EngineClient(Path("/run/centralino/engine.sock"))
 print(json.dumps(client.{call}))
 """
+_TARGETS = {"multi-user.target", "graphical.target", "centralino-slot.service"}
 _SILENT = "import json; from appliance.system import slots; print(json.dumps({call}))"
 
 
@@ -39,17 +40,29 @@ def asked(machine: Machine, call: str) -> Any:
 def ready(machine: Machine) -> bool:
     """Whether every process answers, as the machine's own console sees it.
 
-    Asking costs the machine seconds of its processor, so it is left alone in between.
+    That costs the machine many seconds of its processor, so the manager is asked first
+    whether all have started, and it is left alone in between.
     """
-    script = _SILENT.format(call="slots.silent_processes()")
     try:
-        status, said, _ = machine.attempt(PYTHON, "-c", script, within_s=300)
-        found = status == 0 and json.loads(said) == []
+        found = _started(machine) and _all_answer(machine)
     except (OSError, ValueError):
         found = False
     if not found:
         time.sleep(5)
     return found
+
+
+def _started(machine: Machine) -> bool:
+    """Whether the manager has no start before it any more but that of its own target."""
+    status, said, _ = machine.attempt("systemctl", "list-jobs", "--no-legend", "--plain")
+    waited = {line.split()[1] for line in said.splitlines() if len(line.split()) > 1}
+    return status == 0 and not waited - _TARGETS
+
+
+def _all_answer(machine: Machine) -> bool:
+    script = _SILENT.format(call="slots.silent_processes()")
+    status, said, _ = machine.attempt(PYTHON, "-c", script, within_s=300)
+    return status == 0 and json.loads(said) == []
 
 
 def started_anew(machine: Machine, boot: str) -> bool:

@@ -44,7 +44,7 @@ def wait_for_work(machine, verb, within_s=900):
         work = state["work"]
         if work and work["verb"] == verb and work["done"] and not state["waiting"]:
             return work
-        time.sleep(2)
+        time.sleep(8)
     raise AssertionError(f"{verb}: {state}")
 
 
@@ -75,7 +75,7 @@ def event(machine, what, within_s=900):
         state = asked(machine, "updates()") or {"history": []}
         return state["history"][0] if state["history"] else {"what": ""}
 
-    machine.wait(f"an event {what}", lambda: newest()["what"] == what, within_s)
+    machine.wait(f"an event {what}", lambda: newest()["what"] == what, within_s, every_s=8)
     return newest()
 
 
