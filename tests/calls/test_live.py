@@ -93,12 +93,12 @@ def test_a_transferred_call_is_one_call_of_those_who_talk(pbx, desks, hub, page)
     niccolo.expect_ringing().answer()
     call.expect_answered()
     # A REFER that overtakes the bridge is refused; nobody presses keys that fast.
-    until(2, lambda: page.legs()["201-1"]["bridge"], story(pbx, page))
+    until(5, lambda: all(leg["bridge"] for leg in page.legs().values()), story(pbx, page))
     call.transfer("203")
     chiara.expect_ringing().answer()
     until(5, lambda: set(page.legs()) == {"202-1", "203-1"}, story(pbx, page))
-    until(2, lambda: len({leg["bridge"] for leg in page.legs().values()}) == 1, story(pbx, page))
-    until(1, lambda: agrees(pbx, page), story(pbx, page))
+    until(5, lambda: len({leg["bridge"] for leg in page.legs().values()}) == 1, story(pbx, page))
+    until(5, lambda: agrees(pbx, page), story(pbx, page))
 
 
 def test_a_registration_is_shown_when_it_comes_and_when_it_goes(pbx, desks, hub, page):
