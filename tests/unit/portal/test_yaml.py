@@ -3,6 +3,7 @@
 import pytest
 
 from appliance.state.system_state import encode_system
+from appliance.system import network
 from portal import sample
 from portal.core import draft, yaml_files
 from portal.core.db import transaction
@@ -22,6 +23,22 @@ def test_what_is_written_and_read_and_written_again_is_the_same_to_the_byte(insi
     beside = [yaml_files.secrets_beside(path).read_bytes() for path in (first, second)]
     assert beside[0] == beside[1]
     assert encode_system(yaml_files.read(second)) == encode_system(draft.state())
+
+
+@pytest.mark.row("N7", "D1")
+def test_the_network_of_a_machine_goes_through_a_file_and_back(tmp_path):
+    lan = network.Interface(
+        id="lan", mac="00:50:56:a1:b2:c3", ipv4="static", address="192.0.2.10/24",
+        routes=(network.Route("10.30.0.0/16", "192.0.2.9"),),
+    )  # fmt: skip
+    vlan = network.Vlan(id="voice", label="Voce", parent="lan", number=40)
+    wanted = network.State(
+        managed=True, host_name="pbx.example.com", dns=("192.0.2.53",),
+        interfaces=(lan,), vlans=(vlan,),
+    )  # fmt: skip
+    path = tmp_path / "company.yaml"
+    yaml_files.write(path, sample.company(1).replaced(network=wanted))
+    assert yaml_files.read(path)["network"] == wanted
 
 
 @pytest.mark.row("N7")
