@@ -86,6 +86,16 @@ class MachineCalls(Asking):
         """Let an address in again; EngineError of kind `refused` when it is not banned."""
         self._ask("lift", jail=jail, address=address)
 
+    # ── voicemail ─────────────────────────────────────────────────────────────────
+
+    def locked_voicemail(self) -> list[dict[str, Any]]:
+        """Boxes that wrong PINs have locked: `number` and `tries`."""
+        return self._ask("locked_voicemail")
+
+    def unlock_voicemail(self, number: str) -> None:
+        """Let a box be opened with its PIN; EngineError of kind `refused` when it is not locked."""
+        self._ask("unlock_voicemail", number=number)
+
     # ── services and logs ─────────────────────────────────────────────────────────
 
     def services(self) -> dict[str, Any]:

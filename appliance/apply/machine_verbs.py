@@ -12,13 +12,16 @@ from appliance.apply.network_verbs import NetworkVerbs
 from appliance.apply.service_verbs import ServiceVerbs
 from appliance.apply.support_verbs import SupportVerbs
 from appliance.apply.taken import take
+from appliance.apply.voicemail_verbs import VoicemailVerbs
 from appliance.state.fields import Label, Printable
 from appliance.system.alarms import Alarm, Name
 
 Subject = Annotated[str, Printable(200, shortest=0)]
 
 
-class MachineVerbs(CaptureVerbs, CertificateVerbs, NetworkVerbs, ServiceVerbs, SupportVerbs):
+class MachineVerbs(
+    CaptureVerbs, CertificateVerbs, NetworkVerbs, ServiceVerbs, SupportVerbs, VoicemailVerbs
+):
     """Each public method is one verb."""
 
     def alarms(self, _request: Mapping[str, Any]) -> dict[str, Any]:

@@ -28,6 +28,7 @@ ACTIONS = {
     "draft.edit": _l("Changed"),
     "draft.delete": _l("Deleted"),
     "draft.bulk": _l("Changed many"),
+    "voicemail.unlock": _l("Voicemail box unlocked"),
     "mail.test": _l("Test mail sent"),
     "draft.import": _l("Imported"),
     "draft.undo": _l("Undone"),

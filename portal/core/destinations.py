@@ -10,10 +10,9 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-import phonenumbers
-
 from portal.core import draft
 from portal.core.i18n import _, _l
+from portal.core.outside_numbers import e164
 from portal.core.screens import choices, screen_of_kind
 from portal.core.shapes import Place
 
@@ -71,21 +70,9 @@ def typed_id(kind: str, typed: str) -> str:
     """The id of what was typed; what names nothing stays as it was typed."""
     typed = typed.strip()
     if kind == EXTERNAL:
-        return outside_number(typed)
+        return e164(typed)
     screen = screen_of_kind(kind)
     return (screen.with_number(typed) if screen else "") or typed
-
-
-def outside_number(typed: str) -> str:
-    """An outside number as people write it, in E.164; unchanged when it is none."""
-    country = draft.settings("organisation")[0].country
-    try:
-        found = phonenumbers.parse(typed[:40], country)
-    except phonenumbers.NumberParseException:
-        return typed
-    if not phonenumbers.is_possible_number(found):
-        return typed
-    return phonenumbers.format_number(found, phonenumbers.PhoneNumberFormat.E164)
 
 
 def problem(kind: str, id: str) -> str:

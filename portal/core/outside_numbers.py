@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from appliance.services import outside
+from appliance.services import outside, registry
 from appliance.state.faults import StateError
 from portal.core import draft
 from portal.core.i18n import _l
@@ -28,11 +28,17 @@ def kind_called(kind: str) -> str:
 
 
 def e164(text: str) -> str:
-    """What somebody typed, as E.164 with + where the company's plan makes a number of it."""
+    """What somebody typed, as E.164 with + where the company's plan makes a number of it.
+
+    Reads two rows of the draft, since a CSV file asks once for each of its lines.
+    """
+    if not text.strip():
+        return ""
     try:
-        return outside.completed(draft.state(), text)
+        plan = {name: draft.settings(name)[0] for name in ("organisation", "numbering")}
     except StateError:
         return text.strip()  # data of an older version; the checks say so
+    return outside.completed(registry.empty_state().replaced(**plan), text)
 
 
 def prefix(text: str) -> str:

@@ -75,6 +75,7 @@ class PretendMachine:
             )
         ]
         self.manages_network = True
+        self._locked = {"202"}
         self.console_address: dict[str, Any] | None = None
         self._support = b""
         self._captures: list[dict[str, Any]] = []
@@ -197,6 +198,16 @@ class PretendMachine:
         if len(left) == len(self._bans):
             raise EngineError("refused", f"{address} is not banned")
         self._bans = left
+
+    # ── voicemail ─────────────────────────────────────────────────────────────────
+
+    def locked_voicemail(self) -> list[dict[str, Any]]:
+        return [{"number": number, "tries": 5} for number in sorted(self._locked)]
+
+    def unlock_voicemail(self, number: str) -> None:
+        if number not in self._locked:
+            raise EngineError("refused", "this voicemail box is not locked")
+        self._locked.remove(number)
 
     # ── services and logs ─────────────────────────────────────────────────────────
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
+from appliance.apply.client import EngineError, EngineUnreachable
 from appliance.services.voicemail_boxes import VoicemailBox
 from portal.core import draft
 from portal.core.db import db
 from portal.core.draft import DraftObject
+from portal.core.engine import engine
 from portal.core.forms import Hidden, NamedNumber, Number, StateForm, Switch, Text
 from portal.core.i18n import _, _l
 from portal.core.screens import Column, Part, Record, Screen
@@ -56,6 +58,13 @@ def _mail(record: Record) -> str:
     if not box.send_mail:
         return _("no")
     return box.email or _("of the person")
+
+
+class LockedBox(NamedTuple):
+    """A box that does not take its PIN, and how many wrong ones it was given."""
+
+    record: Record
+    tries: int
 
 
 class VoicemailBoxes(Screen):
@@ -111,6 +120,15 @@ class VoicemailBoxes(Screen):
         """The number of the extension that a box belongs to."""
         row = draft.find(self._place(id))
         return number_of(row.data["extension"]) if row else ""
+
+    def locked(self) -> list[LockedBox]:
+        """The boxes that wrong PINs have locked; none when nobody can tell."""
+        try:
+            found = engine().locked_voicemail()
+        except (EngineError, EngineUnreachable):
+            return []
+        boxes = ((self.get(self.with_number(each["number"])), each["tries"]) for each in found)
+        return [LockedBox(record, tries) for record, tries in boxes if record]
 
     def without_box(self) -> list[tuple[str, str]]:
         """(id, number) of every extension that has no box yet."""

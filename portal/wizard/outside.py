@@ -13,21 +13,16 @@ from appliance.state.codec import decode, encode, reveal
 from appliance.state.faults import StateError
 from portal.core import draft
 from portal.core.db import transaction
-from portal.core.destinations import outside_number
 from portal.core.draft import Edit
 from portal.core.forms import Choice, Hidden, NumberChoice, StateForm, Target, Text, defaults
 from portal.core.i18n import _, _l
+from portal.core.outside_numbers import e164
 from portal.core.screens import slug
 from portal.core.shapes import Place
 
 TRUNKS, RANGES = ("trunks", "trunks"), ("dids", "ranges")
 MAIN_SITE = Place("organisation", "sites", "main")
 USUAL_SHAPE = "registration-plus"
-
-
-def number(text: str) -> str:
-    """An outside number as people write it, in E.164; empty stays empty."""
-    return outside_number(text.strip()) if text.strip() else ""
 
 
 def carriers() -> list[tuple[str, str]]:
@@ -62,7 +57,7 @@ class LineForm(StateForm):
     password = Hidden(_l("Password"))
     number = Text(
         _l("Main number"),
-        clean=number,
+        clean=e164,
         hint=_l("As on your cards, e.g. 0522 123400. Others see it when somebody calls out."),
     )
 
@@ -129,8 +124,8 @@ DIRECT = (
 class NumbersForm(StateForm):
     parts = {"": DidRange}  # noqa: RUF012
 
-    first = Text(_l("First number"), clean=number, hint=_l("For example 0522 123400."))
-    last = Text(_l("Last number"), clean=number, hint=_l("Empty: there is only one."))
+    first = Text(_l("First number"), clean=e164, hint=_l("For example 0522 123400."))
+    last = Text(_l("Last number"), clean=e164, hint=_l("Empty: there is only one."))
     direct_digits = NumberChoice(
         _l("Do callers reach extensions directly?"),
         DIRECT,

@@ -19,7 +19,7 @@ from appliance.services.voicemail_boxes import VoicemailBox
 from appliance.state.fields import Secret
 from appliance.state.references import Destination
 from appliance.system import mail as mail_relay
-from appliance.system import space
+from appliance.system import space, voicemail_locks
 from tests.calls.company import NAMES, company, name
 from tests.support.smtp_sink import SmtpSink
 from tests.support.softphones import tones
@@ -211,6 +211,22 @@ def test_five_wrong_pins_lock_the_box_until_its_owner_listens(desks, pbx):
     )
     own.hang_up()
     assert wrong_pins(pbx) == 0
+
+
+@pytest.mark.row("S4")
+def test_a_locked_box_is_told_by_the_engine_and_opened_without_its_owner(desks, pbx):
+    for pins in (["111222"] * 3, ["333444"] * 2):
+        open_from_elsewhere(desks, *pins).expect_ended(40)
+    (locked,) = voicemail_locks.locked(pbx.console)
+    assert (locked.number, locked.tries) == ("202", 5)
+    assert voicemail_locks.unlock(pbx.console, "202")
+    assert voicemail_locks.locked(pbx.console) == ()
+    assert not voicemail_locks.unlock(pbx.console, "202")
+    call = open_from_elsewhere(desks, PIN)
+    desks.phones.until(
+        lambda: "VoiceMailMain" in pbx.console.ask("core show channels concise"), 15, "the box open"
+    )
+    call.hang_up()
 
 
 def test_a_nearly_full_disk_is_said_and_records_nothing(desks, pbx):

@@ -4,9 +4,11 @@ import re
 
 import pytest
 
+from appliance.apply.client import EngineUnreachable
 from appliance.services.ring_groups import Member
 from appliance.state.references import Destination
 from portal.core import draft
+from portal.core.pretend_machine import PretendMachine
 
 SALES = {
     "name": "Vendite",
@@ -108,7 +110,7 @@ def test_members_of_a_ring_group_go_through_a_csv_file(sales, manager):
 
 def test_every_screen_of_calls_exports_what_it_imports_as_no_change(sales, manager):
     manager.send("/pickup-groups/new", {"name": "Ufficio", "members": "201, 205"})
-    manager.send("/voicemail-for-all/", {"send": "yes"})
+    manager.send("/voicemail/for-all", {"send": "yes"})
     for screen in ("ring-groups", "pickup-groups", "voicemail-boxes", "extensions"):
         content = manager.get(f"/{screen}/export.csv").data.decode("utf-8-sig")
         page = manager.send(f"/{screen}/import", {"pasted": content})
@@ -127,7 +129,7 @@ def test_a_pickup_group_takes_numbers_with_the_names_behind_them(company, manage
 
 @pytest.mark.row("P12")
 def test_each_extension_gets_a_box_and_unanswered_calls_in_one_step(company, manager):
-    manager.send("/voicemail-for-all/", {"send": "yes"})
+    manager.send("/voicemail/for-all", {"send": "yes"})
     with company.app_context():
         state = draft.state()
         assert draft.faults() == ()
@@ -135,7 +137,7 @@ def test_each_extension_gets_a_box_and_unanswered_calls_in_one_step(company, man
     ends = {each.on_no_answer for each in state["extensions"].extensions}
     assert Destination("voicemail_box", "201") in ends
     assert None not in ends
-    assert "Ogni interno ha già" in manager.get("/voicemail-for-all/").text
+    assert "Ogni interno ha già" in manager.get("/voicemail/for-all").text
 
 
 BOX = {"extension": "201", "send_mail": "y", "longest_message_s": "300", "version": "1"}
@@ -179,3 +181,36 @@ def test_who_leaves_leaves_groups_and_box_as_well(sales, manager):
 def person_of(app, number):
     with app.app_context():
         return next(e.user for e in draft.state()["extensions"].extensions if e.number == number)
+
+
+@pytest.mark.row("P12")
+def test_a_box_locked_by_wrong_pins_is_shown_and_unlocked_with_a_line_in_the_audit(
+    company, manager
+):
+    manager.send("/voicemail/for-all")
+    page = manager.get("/voicemail-boxes/").text
+    assert "bloccata dopo 5 PIN sbagliati" in page
+    assert manager.send("/voicemail/202/unlock").status_code == 302
+    page = manager.get("/voicemail-boxes/").text
+    assert "può essere aperta di nuovo con il suo PIN" in page
+    assert "bloccata dopo" not in page
+    assert "Casella vocale sbloccata" in manager.get("/audit/").text
+
+
+def test_a_box_that_is_not_locked_is_not_unlocked(company, manager):
+    manager.send("/voicemail/for-all")
+    manager.send("/voicemail/203/unlock")
+    assert "Casella vocale sbloccata" not in manager.get("/audit/").text
+    assert manager.send("/voicemail/9999/unlock").status_code == 404
+
+
+def test_boxes_are_listed_while_the_engine_is_away(company, manager, monkeypatch):
+    def away(*_given):
+        raise EngineUnreachable("the engine does not answer")
+
+    monkeypatch.setattr(PretendMachine, "locked_voicemail", away)
+    monkeypatch.setattr(PretendMachine, "unlock_voicemail", away)
+    manager.send("/voicemail/for-all")
+    assert manager.get("/voicemail-boxes/").status_code == 200
+    manager.send("/voicemail/202/unlock")
+    assert "resta bloccata" in manager.get("/voicemail-boxes/").text

@@ -5,7 +5,7 @@ import re
 import pytest
 
 from appliance.state.references import Destination
-from portal.core import draft
+from portal.core import destinations, draft, outside_numbers
 from portal.core.db import transaction
 from portal.core.shapes import Place
 
@@ -100,3 +100,22 @@ def test_without_a_line_its_numbers_are_left_out(app, manager):
     assert manager.get("/wizard/numbers").headers["Location"] == "/changes/"
     with app.app_context():
         assert draft.find(Place("trunks", "trunks", "line")) is None
+
+
+@pytest.mark.row("P3")
+@pytest.mark.parametrize("typed", ["0522 12 34 00", "0039 0522 123400", "+39 0522/123400"])
+def test_a_number_is_completed_alike_in_the_wizard_and_on_every_other_page(line, manager, typed):
+    manager.send("/wizard/numbers", {"first": typed, "direct_digits": "0", "otherwise": ""})
+    with line.app_context():
+        sent_there = destinations.typed_id(destinations.EXTERNAL, typed)
+        on_a_form = outside_numbers.e164(typed)
+    (made,) = state(line)["dids"].ranges
+    assert {made.first, sent_there, on_a_form} == {"+390522123400"}
+
+
+def test_completing_a_number_reads_no_list_of_the_draft(line, monkeypatch):
+    """A CSV file of 10,000 lines asks 10,000 times."""
+    with line.app_context():
+        monkeypatch.setattr(draft, "data", None)
+        monkeypatch.setattr(draft, "state", None)
+        assert outside_numbers.e164("0522 123400") == "+390522123400"
