@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from appliance.apply.asking import Asking
@@ -37,6 +37,7 @@ class BranchCalls(Asking):
         """The sites from which an emergency number is being called at this moment."""
         return self._ask("emergency_sites")
 
-    def branch_alarms(self, alarms: Sequence[dict[str, Any]]) -> None:
-        """Tell everything that is wrong with branches; what is not told any more is over."""
-        self._ask("branch_alarms", alarms=list(alarms))
+    def branch_alarms(self, alarms: Sequence[dict[str, Any]], seen: Mapping[str, int]) -> None:
+        """Tell everything that is wrong with branches; what is not told any more is over. `seen`
+        maps sites to the moment of their router's last report."""
+        self._ask("branch_alarms", alarms=list(alarms), seen=dict(seen))

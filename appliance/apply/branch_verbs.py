@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from appliance import credentials
 from appliance.apply.desk import MachineDesk
@@ -11,17 +11,11 @@ from appliance.apply.engine import Engine
 from appliance.apply.errors import Refused
 from appliance.apply.taken import take
 from appliance.state.codec import encode, reveal
-from appliance.state.fields import Between, Label, ObjectId
+from appliance.state.fields import Between, ObjectId
 from appliance.system import vpn, vpn_sessions
-from appliance.system.alarms import Raised
+from appliance.system.branch_reports import SOURCE, ReportBook
 
 Below = Annotated[int, Between(0, 999_999)]
-BranchAlarm = Literal[
-    "site-on-reserve", "branch-line-bad", "router-twice", "router-codes-guessed", "drill-failed"
-]
-"""What the portal may raise: it hears of these, and can do nothing else to the list."""
-
-SOURCE = "branches"
 
 
 class BranchVerbs:
@@ -62,10 +56,11 @@ class BranchVerbs:
         return encode(self._machine.authority.vouch(certificate))
 
     def branch_alarms(self, request: Mapping[str, Any]) -> None:
-        """Everything that is wrong with branches as the portal hears of it from routers."""
-        wanted = request.get("alarms")
-        raised = [_raised(each) for each in wanted] if isinstance(wanted, list) else []
-        self._machine.book.report(SOURCE, raised)
+        """Everything that is wrong with branches as the portal hears of it from routers, and when
+        each of them was heard."""
+        reports = ReportBook(self._engine.machine.layout)
+        reports.keep(request)
+        self._machine.book.report(SOURCE, reports.look(self._engine.running_state()))
 
     def emergency_sites(self, _request: Mapping[str, Any]) -> list[str]:
         """The sites from which an emergency number is being called at this moment."""
@@ -74,11 +69,3 @@ class BranchVerbs:
     def _branches(self) -> vpn.State:
         state: vpn.State = self._engine.running_state()["vpn"]
         return state
-
-
-def _raised(data: Any) -> Raised:
-    if not isinstance(data, Mapping):
-        raise Refused("an alarm is an object")
-    values = data.get("values")
-    texts = {str(k): str(v)[:80] for k, v in values.items()} if isinstance(values, Mapping) else {}
-    return Raised(take(data, "name", BranchAlarm), take(data, "subject", Label), texts)

@@ -207,6 +207,18 @@ _ALL = (
         ),
     ),
     AlarmKind(
+        "router-silent",
+        "warning",
+        Words("The router of “%(subject)s” has stopped reporting.",
+              "Il router di «%(subject)s» non invia più rapporti."),
+        Words(
+            "Calls may go on. Look whether the site has power and internet; if its tunnel is open, "
+            "restart the router at a quiet hour.",
+            "Le chiamate possono proseguire. Verificare corrente e internet nella sede; se la VPN "
+            "è attiva, riavviare il router in un'ora tranquilla.",
+        ),
+    ),
+    AlarmKind(
         "router-twice",
         "critical",
         Words("Two routers say that they are “%(subject)s”.",

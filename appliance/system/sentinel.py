@@ -21,6 +21,8 @@ from appliance.system import alarms, branch_watch, certificate_facts, mail, metr
 from appliance.system.alarm_mail import AlarmMailer
 from appliance.system.alarms import AlarmBook, Raised
 from appliance.system.backup import watch as backups
+from appliance.system.branch_reports import SOURCE as BRANCHES
+from appliance.system.branch_reports import ReportBook
 from appliance.system.overseer import WITHIN_S, Overseer, ProcessFacts, RestartCounter
 
 log = logging.getLogger("engine.sentinel")
@@ -97,6 +99,8 @@ class Sentinel:
         if wishes is not None:
             self._ask("backups", lambda: self._look_at_backups(wishes))
             self._ask("vpn", lambda: branch_watch.cut_off(self.layout, wishes.whole))
+            self._ask(BRANCHES, lambda: ReportBook(self.layout).look(wishes.whole))
+            self._ask("routers", lambda: branch_watch.twice(self.layout, wishes.whole))
             self._ask("trunks", lambda: trunk_health.down(self.console, wishes.trunks))
             self._tried("mailer", lambda: self.mailer.look(wishes.alarms, wishes.sender))
         self._tried("tidying", self.tidy)

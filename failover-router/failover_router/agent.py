@@ -198,9 +198,22 @@ class BranchRouter:
                 break
             except OSError:
                 continue  # more events than the buffer holds: a look finds what they meant
+        if self._left_by_kernel():
+            # What the appliance still sends to the old line is lost until a packet comes by
+            # another one: send that first, before anything that takes milliseconds.
+            self._probe_tunnels()
         if not self._looking:
             self._looking = True
             self.loop.after(0.0, self._look)
+
+    def _left_by_kernel(self) -> bool:
+        """Whether a line that carries a tunnel has lost its carrier and nobody has looked yet."""
+        return any(
+            watched.way is not None
+            and watched.line.name in self.wiring.tunnels
+            and not kernel.carrier(watched.line.interface)
+            for watched in self.watched
+        )
 
     def _look(self) -> None:
         self._looking = False

@@ -225,7 +225,7 @@ def key(within_s: float) -> str:
 @contextmanager
 def _raw() -> Iterator[None]:
     before = termios.tcgetattr(0)
-    tty.setcbreak(0)
+    tty.setcbreak(0, termios.TCSADRAIN)  # a key that was pressed between two looks is not lost
     try:
         yield
     finally:

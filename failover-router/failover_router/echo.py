@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import dataclasses
+import itertools
 import json
 import logging
 import os
@@ -37,7 +38,10 @@ MOST_INSTANCES = 16
 """Starts of a branch's routers that are remembered, so that nothing old counts again."""
 
 LIVE_S = 5.0
-"""Two starts that both asked within this time are two routers that run at once."""
+"""How long after its last question a router counts as running."""
+
+IN_FLIGHT_S = 0.5
+"""How long a router's last questions may be on their way while it starts anew."""
 
 WRITE_EVERY_S = 1.0
 KEY_FILE = "branch-probes"
@@ -62,12 +66,13 @@ class Settings:
 
 @dataclass(slots=True)
 class Instance:
-    """One start of one router: the highest number that it has used, and when."""
+    """One start of one router: the highest number that it has used, when, and when first."""
 
     id: int
     generation: int
     number: int
     at: float
+    since: float
 
 
 @dataclass(slots=True)
@@ -83,7 +88,7 @@ class Seen:
         """Whether this is news of a router, and no record of old ones that is sent again."""
         found = self.instances.get(header.instance)
         if found is None:
-            found = Instance(header.instance, header.generation, -1, now)
+            found = Instance(header.instance, header.generation, -1, now, now)
             self.instances[header.instance] = found
             while len(self.instances) > MOST_INSTANCES:
                 del self.instances[next(iter(self.instances))]
@@ -93,8 +98,15 @@ class Seen:
         return True
 
     def live(self, now: float) -> list[Instance]:
-        """The routers that are asking now: two of them means one identity is used twice."""
-        return [each for each in self.instances.values() if now - each.at < LIVE_S]
+        """The starts that have asked just now, the earliest first."""
+        found = [each for each in self.instances.values() if now - each.at < LIVE_S]
+        return sorted(found, key=lambda each: each.since)
+
+    def twice(self, now: float) -> bool:
+        """Whether two routers ask in turns: one identity is used twice. A router that has started
+        anew is heard before and after, never in turns."""
+        pairs = itertools.pairwise(self.live(now))
+        return any(one.at > other.since + IN_FLIGHT_S for one, other in pairs)
 
 
 class Echo:
@@ -166,7 +178,7 @@ def _told(seen: Seen, now: float, offset: float) -> dict[str, Any]:
         "number": seen.known.number,
         "seen_at": round(max((i.at for i in seen.instances.values()), default=-offset) + offset, 1),
         "generations": sorted({each.generation for each in live}),
-        "twice": len(live) > 1,
+        "twice": seen.twice(now),
         "tunnel": seen.tunnel if seen.tunnel != packets.NO_TUNNEL else None,
         "lines": {
             str(line): {"source": source, "seen_at": round(at + offset, 1)}

@@ -7,15 +7,13 @@ from collections.abc import Iterator
 from typing import Any
 
 from appliance.apply.client import EngineError, EngineUnreachable
+from appliance.system.branch_reports import SILENT_AFTER_S
 from portal.branches import desk, drills
 from portal.branches.models import BranchEvent, Drill, Router
 from portal.core.db import db, now
 from portal.core.engine import engine
 
 log = logging.getLogger("portal.branches")
-
-SILENT_AFTER_S = 60
-"""A router that has not reported for so long tells nothing about its lines any more."""
 
 LOSSY_PERMILLE = 50
 
@@ -28,7 +26,7 @@ def found() -> list[dict[str, Any]]:
 def tell() -> None:
     """Tell the engine, if anything changed; it must not keep a router from its answer."""
     try:
-        engine().branch_alarms(found())
+        engine().branch_alarms(found(), _seen())
     except (EngineUnreachable, EngineError) as error:
         log.warning("alarms of branches were not told: %s", error)
 
@@ -42,13 +40,24 @@ def _alarms() -> Iterator[dict[str, Any]]:
         routers = desk.routers_of(branch.id)
         if any(desk.contested(router) for router in routers):
             yield _alarm("router-twice", label)
-        current = next((r for r in routers if r.enrolled_at and not r.ended_at), None)
+        current = desk.in_place(routers)
         if current is not None and fresh(current):
-            yield from _of_lines(label, lines, current)
+            for alarm in _of_lines(label, lines, current):
+                yield {**alarm, "site": branch.id}
         if _last_drill_failed(branch.id):
             yield _alarm("drill-failed", label)
     if _guessed():
         yield _alarm("router-codes-guessed", "VPN")
+
+
+def _seen() -> dict[str, int]:
+    """When the router of each branch has reported last; the engine's clock misses the next."""
+    current = {b.id: desk.in_place(desk.routers_of(b.id)) for b in desk.in_force()["vpn"].active}
+    return {
+        branch: int(router.seen_at.timestamp())
+        for branch, router in current.items()
+        if router is not None and router.seen_at is not None
+    }
 
 
 def _of_lines(label: str, lines: Any, router: Router) -> Iterator[dict[str, Any]]:

@@ -202,6 +202,11 @@ def routers_of(branch: str) -> list[Router]:
     return list(db.session.scalars(query))
 
 
+def in_place(routers: list[Router]) -> Router | None:
+    """The one of a branch's routers that is in charge."""
+    return next((each for each in routers if each.enrolled_at and not each.ended_at), None)
+
+
 def take_place(router: Router) -> None:
     """A router has come for the first time: those before it are shut out."""
     router.enrolled_at = now()

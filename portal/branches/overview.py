@@ -58,7 +58,7 @@ def view(site: Site, branch: vpn.Branch, *, with_curves: bool = True) -> BranchV
     """Everything about one branch."""
     running = desk.branch_in_force(branch.id)
     routers = tuple(desk.routers_of(branch.id))
-    current = next((r for r in routers if r.enrolled_at and not r.ended_at), None)
+    current = desk.in_place(list(routers))
     fresh = current is not None and alarms.fresh(current)
     planned = plan_of(branch)
     lines = tuple(

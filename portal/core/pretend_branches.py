@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ class PretendBranches:
         self._folder = folder
         self._authority: VpnAuthority | None = None
         self.told: list[dict[str, Any]] = []
+        self.seen: dict[str, int] = {}
         self.open_tunnels: list[dict[str, Any]] = []
         self.emergencies: list[str] = []
 
@@ -59,5 +60,5 @@ class PretendBranches:
     def emergency_sites(self) -> list[str]:
         return list(self.emergencies)
 
-    def branch_alarms(self, alarms: Sequence[dict[str, Any]]) -> None:
-        self.told = list(alarms)
+    def branch_alarms(self, alarms: Sequence[dict[str, Any]], seen: Mapping[str, int]) -> None:
+        self.told, self.seen = list(alarms), dict(seen)

@@ -7,27 +7,20 @@ import signal
 import ssl
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
 
 from appliance import credentials
-from appliance.apply.daemon import Clients, EngineServer
-from appliance.apply.desk import desk_of
-from appliance.apply.jobs import Jobs
-from appliance.apply.verbs import Verbs, describe
 from appliance.services.organisation import State as Organisation
 from appliance.state.fields import Secret
 from appliance.state.system_state import SystemState
-from appliance.system import certificates
-from appliance.system.machine import Facts, write_facts
-from appliance.system.processes import Site
+from appliance.system.machine import Facts
 from provisioning.client import ProvisioningClient
 from tests.support.fake_phone import FakePhone, Web, until
+from tests.support.front import engine_socket, prepare, web_server
 from tests.support.network import Network, new_network
 from tests.support.pbx import ADDRESS, Pbx, new_system
 from tests.support.provisioning_server import UnixConnection, environment
@@ -65,15 +58,7 @@ class Office:
 def office() -> Iterator[Office]:
     with new_system() as pbx:
         layout = pbx.machine.layout
-        write_facts(layout, FACTS)
-        for server in ("server", "web"):
-            group = pbx.machine.groups["asterisk"] if server == "server" else 0
-            certificates.ensure_server(
-                layout.certificates, server, FACTS.host_name, FACTS.addresses, group
-            )
-        for process in ("provisioning", "web"):
-            layout.run_of(process).mkdir(parents=True, exist_ok=True)
-            layout.state_of(process).mkdir(parents=True, exist_ok=True)
+        prepare(pbx, FACTS)
         (layout.prefix / "credentials").mkdir()
         key = pbx.machine.secrets[credentials.PROVISIONING_KEY]
         handed = layout.prefix / "credentials" / credentials.PROVISIONING_KEY
@@ -81,9 +66,9 @@ def office() -> Iterator[Office]:
         pbx.start_asterisk()
         with (
             _phones_network(pbx) as network,
-            _engine_socket(pbx),
+            engine_socket(pbx, FACTS),
             _provisioning_server(pbx),
-            _web_server(pbx, network),
+            web_server(pbx, lambda: _answers(pbx, network)),
         ):
             yield Office(pbx, network, key)
 
@@ -102,24 +87,6 @@ def _phones_network(pbx: Pbx) -> Iterator[Network]:
         pbx.network.join(network, "10.98.0.1/24", f"{PHONES}/24")
         network.run("ip", "route", "add", ADDRESS, "via", "10.98.0.1")
         yield network
-
-
-@contextmanager
-def _engine_socket(pbx: Pbx) -> Iterator[None]:
-    """The engine of the test's process, behind its socket as on a real machine."""
-    jobs = Jobs(describe)
-    layout = pbx.machine.layout
-    desk = desk_of(pbx.engine, Site(layout, FACTS, pbx.runtime, Path(sys.executable), True))
-    server = EngineServer(layout.engine_socket, Verbs(pbx.engine, jobs, desk), Clients(), 0)
-    thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
-        jobs.finish()
 
 
 @contextmanager
@@ -148,22 +115,6 @@ def _healthy(pbx: Pbx) -> bool:
         return False
     finally:
         connection.close()
-
-
-@contextmanager
-def _web_server(pbx: Pbx, phones: Network) -> Iterator[None]:
-    """nginx with the configuration that the engine wrote."""
-    layout = pbx.machine.layout
-    configuration = layout.current / "root/etc/centralino/nginx.conf"
-    command = ["nginx", "-e", "stderr", "-c", str(configuration), "-g", "daemon off; user root;"]
-    with (pbx.folder / "nginx.out").open("wb") as output:
-        process = pbx.network.start(command, stderr=output)
-    try:
-        until(lambda: _answers(pbx, phones), "the web server to start")
-        yield
-    finally:
-        process.send_signal(signal.SIGTERM)
-        process.wait(10)
 
 
 def _answers(pbx: Pbx, phones: Network) -> bool:

@@ -15,6 +15,7 @@ from tests.support.pbx import Pbx
 pytestmark = [pytest.mark.row("B3"), pytest.mark.row("I4"), pytest.mark.timeout(180)]
 
 LONGEST_SILENCE_MS = 400
+LINK_DOWNS = 5
 
 
 @pytest.fixture(scope="module")
@@ -46,12 +47,21 @@ def test_a_line_that_goes_silent_is_left_before_anybody_says_hello(talk):
     assert heard.gap_ms <= LONGEST_SILENCE_MS
 
 
-def test_a_line_whose_interface_goes_down_costs_next_to_nothing(talk):
+def test_a_line_whose_interface_goes_down_costs_a_packet_at_most_each_time(talk):
+    """What the appliance has sent to the old line before the first packet by the other one reaches
+    it is lost, whatever a router does: delay there and back plus its reaction. Here that is about
+    two milliseconds of the twenty between two packets; `protected` has no such time."""
     network = talk.lab.router.network
-    heard = talk.while_("link down", lambda: network.run("ip", "link", "set", "wan1", "down"))
-    # The kernel leaves the line at once. What the appliance still sends to the old address until
-    # the next packet reaches it is lost: none, or a few when this machine is busy.
-    assert heard.lost <= 5
+    lost = []
+    for _ in range(LINK_DOWNS):
+        talk.settled()
+        heard = talk.while_(
+            "link down", lambda: network.run("ip", "link", "set", "wan1", "down"), 1.0
+        )
+        network.run("ip", "link", "set", "wan1", "up")
+        lost.append(heard.lost)
+    talk.figures.add("floating", f"{LINK_DOWNS} link downs: packets lost", sum(lost), "")
+    assert sorted(lost)[LINK_DOWNS // 2] <= 1
 
 
 def test_a_line_whose_far_end_is_pulled_is_left_by_the_kernel_itself(talk):

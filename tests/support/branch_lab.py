@@ -166,12 +166,14 @@ class Provider:
 
 @dataclass
 class Router:
-    """The agent of the branch, as a process of its own."""
+    """The agent of the branch, as a process of its own. Without a `profile` it follows the one
+    that is in its folder already."""
 
     network: Network
     folder: Path
-    profile: router_profile.RouterProfile
+    profile: router_profile.RouterProfile | None = None
     process: subprocess.Popen[bytes] | None = None
+    reporter: subprocess.Popen[bytes] | None = None
 
     @property
     def status(self) -> dict[str, Any]:
@@ -189,7 +191,8 @@ class Router:
         (self.folder / "state").mkdir(exist_ok=True)
         os.chmod(self.folder / "run", 0o755)
         path = self.folder / "profile.json"
-        path.write_bytes(router_profile.write(self.profile))
+        if self.profile is not None:
+            path.write_bytes(router_profile.write(self.profile))
         places = ("--run", str(self.folder / "run"), "--state", str(self.folder / "state"))
         command = [sys.executable, "-m", "failover_router", str(path), *places]
         with (self.folder / "agent.log").open("ab") as output:
@@ -199,11 +202,20 @@ class Router:
                 stderr=subprocess.STDOUT,
             )
 
+    def start_reporter(self) -> None:
+        """The process beside the agent that speaks with the portal."""
+        command = [sys.executable, "-m", "failover_router.reporter"]
+        places = [str(self.folder / "profile.json"), "--run", str(self.folder / "run")]
+        with (self.folder / "reporter.log").open("ab") as output:
+            self.reporter = self.network.start(
+                [*command, *places], stdout=output, stderr=subprocess.STDOUT
+            )
+
     def stop(self) -> None:
-        if self.process is not None:
-            self.process.terminate()
-            self.process.wait(15)
-            self.process = None
+        for process in filter(None, (self.reporter, self.process)):
+            process.terminate()
+            process.wait(15)
+        self.process = self.reporter = None
 
     def voice_moves(self, since: float) -> list[tuple[str, str, str]]:
         """(from, to, cause) of voice since a moment (seconds since 1970)."""
@@ -382,16 +394,35 @@ def _wire(
     return internet, providers, router, phone
 
 
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """The networks of a branch, with the appliance's side running and no router yet."""
+
+    internet: Network
+    providers: list[Provider]
+    router: Network
+    phone: Network
+
+
+@contextmanager
+def ground(pbx: Pbx, state: SystemState, count: int = 2) -> Iterator[Ground]:
+    """Apply a state, lay the cables, start the appliance's side."""
+    pbx.apply(state)
+    with ExitStack() as stack:
+        laid = Ground(*_wire(stack, pbx, count))
+        stack.enter_context(appliance_side(pbx, pbx.network))
+        yield laid
+
+
 @contextmanager
 def branch_lab(pbx: Pbx, state: SystemState, *options: str, count: int = 2) -> Iterator[Lab]:
     """A branch that is connected to a running system; `options` are the agent's."""
-    pbx.apply(state)
-    folder = pbx.folder / owned_name("router")
-    folder.mkdir()
     with ExitStack() as stack:
-        internet, providers, network, phone = _wire(stack, pbx, count)
-        router = Router(network, folder, router_profile_for(pbx, state))
-        stack.enter_context(appliance_side(pbx, pbx.network))
+        laid = stack.enter_context(ground(pbx, state, count))
+        internet, providers, phone = laid.internet, laid.providers, laid.phone
+        folder = pbx.folder / owned_name("router")
+        folder.mkdir()
+        router = Router(laid.router, folder, router_profile_for(pbx, state))
         router.start(*options)
         stack.callback(router.stop)
         lab = Lab(pbx, folder, internet, providers, phone, router)

@@ -1,5 +1,6 @@
 """Which branches are missed: those that should be connected and are not."""
 
+import json
 import time
 
 import pytest
@@ -62,3 +63,25 @@ def test_without_a_server_to_ask_nothing_is_said(company, monkeypatch):
     layout, _authority, state = company
     monkeypatch.setattr(vpn_sessions, "sockets", lambda _layout: [])
     assert branch_watch.cut_off(layout, state) is None
+
+
+def echo_says(layout, at, **branches):
+    folder = layout.run_of("echo")
+    folder.mkdir(parents=True)
+    told = {site: {"twice": twice} for site, twice in branches.items()}
+    (folder / "status.json").write_text(json.dumps({"at": at, "branches": told}))
+
+
+@pytest.mark.row("B5")
+def test_two_routers_that_ask_in_one_name_are_an_alarm(company):
+    layout, _authority, state = company
+    echo_says(layout, time.time(), modena=False, parma=True)
+    assert [r.subject for r in branch_watch.twice(layout, state)] == ["Parma"]
+
+
+@pytest.mark.row("B5")
+def test_an_old_word_of_the_echo_service_says_nothing(company):
+    layout, _authority, state = company
+    assert branch_watch.twice(layout, state) is None
+    echo_says(layout, time.time() - 60, parma=True)
+    assert branch_watch.twice(layout, state) is None

@@ -98,10 +98,18 @@ def test_two_routers_with_one_identity_are_told(echo):
     echo.answer(question(instance=1, number=1), "192.0.2.1", 10.0)
     assert not echo.status(10.5, 1000.0)["branches"]["modena"]["twice"]
     echo.answer(question(instance=2, number=1), "198.51.100.1", 11.0)
-    echo.answer(question(instance=1, number=2), "192.0.2.1", 11.5)
+    echo.answer(question(instance=1, number=2), "192.0.2.1", 11.6)
     assert echo.status(12.0, 1000.0)["branches"]["modena"]["twice"]
     echo.answer(question(instance=2, number=9), "198.51.100.1", 19.0)
     assert not echo.status(20.0, 1000.0)["branches"]["modena"]["twice"]
+
+
+def test_a_router_that_starts_anew_is_no_second_one(echo):
+    echo.answer(question(instance=1, number=1), "192.0.2.1", 10.0)
+    echo.answer(question(instance=2, number=1), "192.0.2.1", 11.0)
+    echo.answer(question(instance=1, number=2), "192.0.2.1", 11.2)  # was on its way
+    echo.answer(question(instance=2, number=2), "192.0.2.1", 12.0)
+    assert not echo.status(12.5, 1000.0)["branches"]["modena"]["twice"]
 
 
 def test_a_branch_that_goes_is_answered_no_more_and_others_keep_their_state(echo):
