@@ -22,15 +22,13 @@ from appliance.state.fields import Between, Label, ObjectId
 from appliance.state.machine import Layout
 from appliance.state.system_state import SystemState
 from appliance.system.alarms import Raised
+from failover_router.report import SILENT_AFTER_S
 
 SOURCE = "branches"
 BranchAlarm = Literal[
     "site-on-reserve", "branch-line-bad", "router-twice", "router-codes-guessed", "drill-failed"
 ]
 """What the portal may raise: it hears of these, and can do nothing else to the list."""
-
-SILENT_AFTER_S = 60
-"""Six reports that did not come: a router that starts anew is back sooner."""
 
 Moment = Annotated[int, Between(0, 2**53)]
 

@@ -12,6 +12,10 @@ from dataclasses import dataclass
 from typing import Literal
 
 SCHEMA = 1
+SILENT_AFTER_S = 60
+"""A router that has not reported for so long says nothing any more: six reports did not come, and
+one that starts anew is back sooner."""
+
 EVERY_S = 10
 """How often a router reports when nothing else was said."""
 

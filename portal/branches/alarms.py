@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from appliance.apply.client import EngineError, EngineUnreachable
-from appliance.system.branch_reports import SILENT_AFTER_S
+from failover_router.report import SILENT_AFTER_S
 from portal.branches import desk, drills
 from portal.branches.models import BranchEvent, Drill, Router
 from portal.core.db import db, now

@@ -5,7 +5,8 @@ import pytest
 from appliance.apply.errors import Refused
 from appliance.state.faults import StateError
 from appliance.state.machine import Layout
-from appliance.system.branch_reports import SILENT_AFTER_S, ReportBook
+from appliance.system.branch_reports import ReportBook
+from failover_router.report import SILENT_AFTER_S
 from tests.support import branches
 
 pytestmark = pytest.mark.row("I4")
