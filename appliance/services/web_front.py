@@ -14,6 +14,7 @@ from appliance.state.faults import Fault
 from appliance.state.fields import Between
 from appliance.state.machine import Machine
 from appliance.state.references import Reference, References
+from appliance.system import edge_facts
 from appliance.system.accounts import WEB_GROUP
 from appliance.verify.probes import Probe
 
@@ -48,11 +49,12 @@ def check(_state: State, _references: References) -> Iterator[Fault]:
     yield from ()
 
 
-def files(state: State, _references: References, machine: Machine) -> Iterator[File]:
+def files(state: State, references: References, machine: Machine) -> Iterator[File]:
     """Yield the configuration of nginx."""
     values = {"state": state, "machine": machine, "layout": machine.layout}
     values["largest_update_mb"] = LARGEST_UPDATE_MB
     values["largest_backup_mb"] = LARGEST_BACKUP_MB
+    values["fetching"] = edge_facts.fetching(references)
     content = render("nginx/nginx.conf.j2", escape.nginx_value, **values)
     yield File("etc/centralino/nginx.conf", content, (WEB,), group=WEB_GROUP)
 

@@ -45,6 +45,14 @@ class KnownFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class FetchFacts:
+    """From where telephones fetch their files, beside branches; or from everywhere."""
+
+    networks: tuple[str, ...]
+    everywhere: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class BlockFacts:
     """A network that reaches nothing; `until` is the last day (UTC), "" for good."""
 
@@ -119,6 +127,22 @@ def never_banned(references: References) -> tuple[str, ...]:
             *(doors.tunnels if doors else ()),
             *(network for b in _facts(references, BranchFacts) for network in b.networks),
             *carriers(references),
+        )
+    )
+
+
+def fetching(references: References) -> tuple[str, ...] | None:
+    """Networks from which telephones fetch their files; None: from everywhere."""
+    found = list(_facts(references, FetchFacts))
+    if any(facts.everywhere for facts in found):
+        return None
+    doors = vpn(references)
+    return merged(
+        (
+            *LOOPBACK,
+            *(network for facts in found for network in facts.networks),
+            *(doors.tunnels if doors else ()),
+            *(network for b in _facts(references, BranchFacts) for network in b.networks),
         )
     )
 

@@ -42,8 +42,11 @@ class State:
     """Who reaches what.
 
     `telephones` are networks whose telephones may register, `administration` those from
-    which SSH is reached. `trusted` are never banned, such as the office's own address at its
-    provider; `blocked` reach nothing at all. `sip_from_everywhere` opens SIP to the world.
+    which SSH is reached. `fetching` are further networks from which telephones fetch their files
+    from the web server, `phones_at_home` lets them do so from everywhere: the secret in a
+    telephone's address is all that keeps its password then. `trusted` are never banned, such
+    as the office's own address at its provider; `blocked` reach nothing at all.
+    `sip_from_everywhere` opens SIP to the world.
 
     Limits are for each address: SIP packets of networks of ours and of strangers, new
     connections to the web server.
@@ -53,6 +56,8 @@ class State:
     administration: tuple[Network, ...] = ()
     trusted: tuple[Network, ...] = ()
     blocked: tuple[Network, ...] = ()
+    fetching: tuple[Network, ...] = ()
+    phones_at_home: bool = False
     sip_from_everywhere: bool = False
     known_per_second: Annotated[int, Between(10, 10000)] = 100
     strangers_per_second: Annotated[int, Between(1, 1000)] = 5
@@ -63,11 +68,13 @@ def references(state: State) -> Iterator[Reference]:
     """Yield the networks that no ban may hit."""
     known = (*state.telephones, *state.administration, *state.trusted)
     yield Reference("firewall", "firewall", "", facts=edge_facts.KnownFacts(known))
+    fetching = edge_facts.FetchFacts((*state.telephones, *state.fetching), state.phones_at_home)
+    yield Reference("firewall", "fetching", "", facts=fetching)
 
 
 def check(state: State, references: References) -> Iterator[Fault]:
     """Yield faults of networks that are too wide, or let in and shut out at once."""
-    for field in ("telephones", "administration", "trusted", "blocked"):
+    for field in ("telephones", "administration", "fetching", "trusted", "blocked"):
         for network in getattr(state, field):
             if edge_facts.too_wide(network):
                 text = "%(network)s is half the internet; name the networks that you mean"

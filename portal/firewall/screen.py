@@ -16,6 +16,16 @@ class FirewallForm(StateForm):
         hint=_l("One a line, such as 10.20.1.0/24. Only from these, from branches and from "
                 "carriers do telephones reach the exchange."),
     )  # fmt: skip
+    fetching = Lines(
+        _l("Telephones' files also from"),
+        hint=_l("Further networks from which telephones fetch their files. Networks of telephones "
+                "and branches always may."),
+    )  # fmt: skip
+    phones_at_home = Switch(
+        _l("Phones at home"),
+        hint=_l("Telephones fetch their files from everywhere. Whoever knows a telephone's secret "
+                "address gets its password then."),
+    )  # fmt: skip
     administration = Lines(
         _l("Networks of administrators"),
         hint=_l("From these SSH is reached. Empty: from nowhere; the portal needs no SSH."),

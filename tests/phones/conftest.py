@@ -14,9 +14,11 @@ from dataclasses import dataclass
 import pytest
 
 from appliance import credentials
+from appliance.services import registry
 from appliance.services.organisation import State as Organisation
 from appliance.state.fields import Secret
-from appliance.state.system_state import SystemState
+from appliance.state.system_state import SystemState, encode_system
+from appliance.system.firewall import State as Firewall
 from appliance.system.machine import Facts
 from provisioning.client import ProvisioningClient
 from tests.support.fake_phone import FakePhone, Web, until
@@ -28,6 +30,9 @@ from tests.support.softphones import Softphones
 
 PHONES = "10.98.0.2"
 """The phones are in a network of their own, with a cable to the machine."""
+
+NEAR = Firewall(telephones=("10.98.0.0/24",))
+"""Telephones of their network may register and fetch their files."""
 
 FACTS = Facts(host_name="pbx.example", addresses=(ADDRESS,))
 
@@ -47,7 +52,7 @@ class Office:
     def apply(self, state: SystemState) -> None:
         """Apply, and wait until the provisioning server has the new revision."""
         named = Organisation("Rossi & Figli", phone_host=ADDRESS)
-        number = self.pbx.apply(state.replaced(organisation=named))
+        number = self.pbx.apply(state.replaced(organisation=named, firewall=NEAR))
         until(lambda: self.provisioning.revision() == number, f"revision {number} to be served")
 
     def phone(self, model: str, mac: str) -> FakePhone:
@@ -56,7 +61,8 @@ class Office:
 
 @pytest.fixture(scope="module")
 def office() -> Iterator[Office]:
-    with new_system() as pbx:
+    first = registry.empty_state().replaced(firewall=NEAR)
+    with new_system(first_state=encode_system(first)["services"]) as pbx:
         layout = pbx.machine.layout
         prepare(pbx, FACTS)
         (layout.prefix / "credentials").mkdir()

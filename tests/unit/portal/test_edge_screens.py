@@ -10,6 +10,7 @@ FORM = {
     "telephones": "10.20.1.0/24\n10.20.2.0/24",
     "administration": "",
     "trusted": "",
+    "fetching": "",
     "blocked": "",
     "known_per_second": "100",
     "strangers_per_second": "5",
