@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from appliance import credentials
 from appliance.apply.engine import Engine
 from appliance.asterisk.runtime import Runtime
 from appliance.state.fields import Secret
+from appliance.system import network
 from appliance.system.acme import AcmeClient
 from appliance.system.alarm_mail import AlarmMailer
 from appliance.system.alarms import AlarmBook
@@ -101,9 +103,11 @@ def _certificates(engine: Engine, site: Site) -> ServerCertificates:
             "server": Door(address, core.sip_tls_port),
         }
 
-    return ServerCertificates(
-        machine.layout, machine.groups, machine.host_name, machine.addresses, engine.console, doors
-    )
+    def known_as() -> tuple[str, Sequence[str]]:
+        followed = network.followed(engine.running_state()["network"], machine)
+        return followed.host_name, followed.addresses
+
+    return ServerCertificates(machine.layout, machine.groups, known_as, engine.console, doors)
 
 
 def _mail_command(runtime: Runtime, site: Site) -> list[str]:

@@ -67,8 +67,13 @@ def change_address(places: identity.Places, given: dict[str, str]) -> list[str]:
     except recorded_address.NotRecorded as error:
         log.warning("the engine did not take the address: %s", error)
         recorded_address.stand_over(places.layout, device, found)
-        subprocess.run(["networkctl", "reload"], check=True)
+        tell_networkd()
         return []
+
+
+def tell_networkd() -> None:
+    """Have networkd read its files again."""
+    subprocess.run(["networkctl", "reload"], check=True)
 
 
 def restart() -> None:

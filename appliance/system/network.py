@@ -47,6 +47,9 @@ VLAN_FIRST, INTERFACE_FIRST = "04-vlan-", "05-"
 """How files' names begin. VLANs come first: one has the hardware address of its parent, whose
 file may match by that."""
 
+FOLLOWERS = (NETWORK, WEB, "pjsip")
+"""Who is told: the web server and Asterisk present certificates for the new name and address."""
+
 READY_WITHIN_S = 15.0
 """How long an address may take to be there: IPv6 looks for another owner first (RFC 4862
 section 5.4), and a slow switch may take seconds to open its port."""
@@ -241,16 +244,16 @@ def files(state: State, _references: References, _machine: Machine) -> Iterator[
         return
     for interface in state.interfaces:
         path = f"{FOLDER}/{INTERFACE_FIRST}{interface.id}.network"
-        yield File(path, interface_file(state, interface), (NETWORK, WEB), mode=0o644)
+        yield File(path, interface_file(state, interface), FOLLOWERS, mode=0o644)
     for vlan in state.vlans:
         path = f"{FOLDER}/{VLAN_FIRST}{vlan.number}"
         yield _file(f"{path}.{vlan.parent}.netdev", "vlan.netdev.j2", vlan=vlan)
-        yield File(f"{path}.network", interface_file(state, vlan), (NETWORK, WEB), mode=0o644)
+        yield File(f"{path}.network", interface_file(state, vlan), FOLLOWERS, mode=0o644)
     if state.dns or state.search:
         yield _file(RESOLVER, "resolved.conf.j2", state=state)
     if state.ntp:
         yield _file(TIME_SOURCES, "time.sources.j2", state=state)
-    yield File(HOSTS, hosts(state.host_name), (NETWORK, WEB), mode=0o644)
+    yield File(HOSTS, hosts(state.host_name), FOLLOWERS, mode=0o644)
     yield File(HOST_NAME, f"{state.host_name}\n".encode(), (NETWORK,), mode=0o644)
 
 
@@ -274,8 +277,7 @@ def hosts(name: str) -> bytes:
 
 def _file(path: str, template: str, **values: object) -> File:
     content = render(f"networkd/{template}", escape.networkd_value, **values)
-    # The web server presents a certificate for the new name and address.
-    return File(path, content, (NETWORK, WEB), mode=0o644)
+    return File(path, content, FOLLOWERS, mode=0o644)
 
 
 def probes(state: State, _references: References) -> Iterator[Probe]:

@@ -52,15 +52,19 @@ class Door:
 
 @dataclass(slots=True)
 class ServerCertificates:
-    """The certificates of one machine. `doors` gives each server's door as it is now."""
+    """The certificates of one machine. `doors` gives each server's door as it is now, `known_as`
+    its host name and addresses, which change with the network."""
 
     layout: Layout
     groups: Mapping[str, int]
-    host_name: str
-    addresses: Sequence[str]
+    known_as: Callable[[], tuple[str, Sequence[str]]]
     console: Console
     doors: Callable[[], Mapping[str, Door]]
     _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    @property
+    def host_name(self) -> str:
+        return self.known_as()[0]
 
     @property
     def folder(self) -> Path:
@@ -110,7 +114,8 @@ class ServerCertificates:
 
     def renew(self, server: Server) -> None:
         """A new certificate of our own authority, whatever was there."""
-        names, wanted = [self.host_name, "localhost"], certificates.all_addresses(self.addresses)
+        name, addresses = self.known_as()
+        names, wanted = [name, "localhost"], certificates.all_addresses(addresses)
         pair = certificates.issue(self.folder, names, wanted)
         self.present(pair, (server,))
 

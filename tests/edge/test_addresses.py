@@ -5,12 +5,18 @@ from __future__ import annotations
 import errno
 import socket
 import subprocess
+import threading
 import time
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 
+from appliance.apply.daemon import Clients, EngineServer
 from appliance.apply.errors import Undone
+from appliance.apply.jobs import Jobs
+from appliance.apply.verbs import Verbs, describe
+from appliance.firstboot import actions, identity
 from appliance.system import console_address, network_follow
 from appliance.system.console_address import ConsoleAddress
 from appliance.system.machine import read_facts
@@ -162,3 +168,71 @@ def test_the_page_of_the_network_sees_what_networkd_gave(settled):
     assert found.addresses == ("192.0.2.10/24", "2001:db8:10::10/64")
     assert set(found.gateways) == {"192.0.2.1", "2001:db8:10::1"}
     assert not found.dhcp
+
+
+@pytest.fixture
+def console(settled, monkeypatch):
+    """The machine's own screen beside the engine: gives an address, returns what was refused."""
+    layout = settled.pbx.machine.layout
+    monkeypatch.setattr(identity, "first_interface", lambda: WIRED)
+    (layout.prefix / "etc/hostname").write_text("pbx.example.com\n")
+    # The console tells networkd by its own hand when the engine cannot.
+    told = ("networkctl", "reload")
+    monkeypatch.setattr(actions, "tell_networkd", lambda: settled.host.run(told))
+
+    def give(**given):
+        return actions.change_address(identity.Places(layout.prefix), given)
+
+    return give
+
+
+@pytest.fixture
+def answering(settled):
+    """The engine's socket, as the console asks it."""
+    engine = settled.pbx.engine
+    verbs = Verbs(engine, Jobs(describe), SimpleNamespace(book=SimpleNamespace(counts=dict)))
+    server = EngineServer(settled.pbx.machine.layout.engine_socket, verbs, Clients(), 0)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield
+    server.shutdown()
+    server.server_close()
+    thread.join()
+    settled.pbx.machine.layout.engine_socket.unlink()
+
+
+@pytest.mark.row("D1")
+def test_an_address_of_the_console_becomes_a_revision_that_is_confirmed(
+    settled, console, answering
+):
+    said = console(address="192.0.2.70/24", gateway="192.0.2.1", dns="")
+    assert said == []
+    assert "192.0.2.70/24" in settled.addresses()
+    engine = settled.pbx.engine
+    assert engine.trial() is None
+    assert engine.store.read(engine.store.current()).author == "console"
+    assert engine.running_state()["network"].interfaces[0].address == "192.0.2.70/24"
+
+
+def test_the_console_takes_a_bad_change_of_somebody_else_back_first(settled, console, answering):
+    settled.apply(at("198.51.100.99/24", gateway=""), keep=False)
+    assert console(address="192.0.2.71/24", gateway="192.0.2.1", dns="") == []
+    assert settled.pbx.engine.trial() is None
+    assert "192.0.2.71/24" in settled.addresses()
+
+
+def test_what_cannot_work_is_said_at_the_console_and_changes_nothing(settled, console, answering):
+    said = console(address="192.0.2.72/24", gateway="10.0.0.1", dns="")
+    assert said == [
+        "10.0.0.1 is not in the network 192.0.2.0/24 of the address: mend one of the two"
+    ]
+    assert "192.0.2.10/24" in settled.addresses()
+
+
+def test_without_the_engine_the_console_gives_an_address_all_the_same(settled, console):
+    assert console(address="192.0.2.73/24", gateway="192.0.2.1", dns="192.0.2.53") == []
+    assert eventually(lambda: settled.addresses() == {"192.0.2.73/24"})
+    assert settled.pbx.engine.network().console.interface.address == "192.0.2.73/24"
+    settled.apply(at("192.0.2.74/24"))
+    assert eventually(lambda: settled.addresses() == {"192.0.2.74/24"})
+    assert settled.pbx.engine.network().console is None

@@ -45,6 +45,9 @@ mkdir -p run/systemd/netif var/lib/centralino
 chroot . chown systemd-network: /run/systemd/netif
 mount --bind "$MACHINE/var/lib/centralino" var/lib/centralino
 mount --bind "$MACHINE/etc/systemd/network" etc/systemd/network
+# What DHCP calls this machine by follows from it (RFC 8415 section 11).
+echo 0123456789abcdef0123456789abcdef > run/machine-id
+mount --bind run/machine-id etc/machine-id
 mount -t proc proc proc
 # Without udev: networkd asks for it unless /sys cannot be written (systemd's udev_available()).
 mount -t sysfs -o ro sysfs sys
