@@ -121,7 +121,7 @@ def _engine(site: Site) -> Process:
         ready=EngineAnswers(site.layout.engine_socket),
         stop_within_s=30,
         # The first start proves the first configuration in a shadow Asterisk.
-        ready_within_s=120,
+        ready_within_s=300,
         hangs=False,
     )
 
