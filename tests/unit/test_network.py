@@ -391,3 +391,13 @@ def test_wired_interfaces_are_found_with_what_they_have_now(tmp_path):
 @pytest.mark.parametrize("said", ["", "no JSON", "{}", "[1, null]"])
 def test_an_answer_that_makes_no_sense_is_no_interface(tmp_path, said):
     assert interfaces.look(lambda _command: said, tmp_path) == ()
+
+
+def test_a_machine_keeps_its_own_network_over_a_restore_although_it_was_cut_off(tmp_path):
+    layout = machine(tmp_path, GOOD)
+    kept = tmp_path / "network.json"
+    assert network_follow.own(kept) is None
+    network_follow.keep_own(layout, kept)
+    put_in_force(layout, lan(address="198.51.100.9/24", gateway=""))
+    network_follow.keep_own(layout, kept)
+    assert network_follow.own(kept) == GOOD, "the backup's network was there already"
