@@ -102,7 +102,8 @@ def status(tools: Tools) -> None:
     if found["trial"]:
         left = found["seconds_left"] or 0
         number = found["trial"]["number"]
-        click.echo(f"revision {number} is on trial for {left:.0f} more seconds")
+        click.echo(f"revision {number} is on trial: it goes back in {_time(int(left))}")
+        click.echo(f"  to keep it, type: {product.SLUG} keep")
     for path, how in tools.engine().drift().items():
         click.echo(f"changed by hand: {path} ({how})")
 
@@ -229,13 +230,19 @@ def export(tools: Tools, path: Path | None, running: bool, revision: int | None)
 @click.pass_obj
 @plain_failures
 def import_(tools: Tools, path: Path, secrets: Path | None, dry_run: bool, yes: bool) -> None:
-    """Make the draft what PATH says. Telephones notice it only after `apply`."""
+    """Make the draft what PATH says. Telephones notice it only after `apply`.
+
+    A service that PATH does not name stays as it is in the draft; one that it names becomes
+    what it says. `firewall: {}` gives a service its usual settings back.
+    """
     from portal.core import draft
     from portal.core.db import transaction
 
-    wanted = yaml_files.read(path, secrets)
     with tools.portal().app_context():
-        found = changes(draft.state(), wanted)
+        read = yaml_files.read_over(draft.state(), path, secrets)
+        wanted, found = read.state, changes(draft.state(), read.state)
+        if read.kept:
+            click.echo(f"{path.name} does not name, so these stay: {', '.join(read.kept)}")
         for each in found:
             click.echo(_line(each))
         _say_faults(registry.check(wanted))
@@ -277,7 +284,15 @@ def _finish(engine: EngineClient, job: str, within: int) -> None:
     if trial:
         # The engine also waits, unasked, where network, firewall or VPN change.
         seconds = trial["seconds"] or within
-        click.echo(f"It goes back in {seconds} s unless you run: {product.SLUG} keep")
+        click.echo(f"It is on trial: in {_time(seconds)} it goes back to what ran before")
+        click.echo(f"  to keep it, type within that time:  {product.SLUG} keep")
+        click.echo(f"  to go back at once, type:           {product.SLUG} take-back")
+
+
+def _time(seconds: int) -> str:
+    """A duration as people say it: 2 min, 1 min 30 s, 45 s."""
+    minutes, rest = divmod(seconds, 60)
+    return " ".join([f"{minutes} min"] * bool(minutes) + [f"{rest} s"] * bool(rest or not minutes))
 
 
 def _author() -> str:

@@ -128,6 +128,10 @@ class Engine:
             self._expect(base)
             return self._stage.plan(self._stage.candidates.of(state))
 
+    def waits_s(self, plan: Plan) -> int:
+        """How long applying the plan waits for a confirmation that nobody has asked for."""
+        return self._careful(plan.reloads)
+
     def prove(self, state: SystemState, progress: Progress = untold) -> Proof:
         """Boot the state in the shadow and compare. StateError when it has faults, NotProved
         when it does not even boot, NoRoom when the disk is full."""

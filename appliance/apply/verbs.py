@@ -105,9 +105,10 @@ class Verbs(BackupVerbs, BranchVerbs, MachineVerbs, UpdateVerbs):
         return [fault_data(fault) for fault in registry.check(self._state(request))]
 
     def plan(self, request: Mapping[str, Any]) -> dict[str, Any]:
-        """What applying a state would do; `candidate` is its name from here on."""
+        """What applying a state would do; `candidate` is its name from here on, `waits_s` how
+        long it waits for a confirmation although nobody asks for one."""
         plan = self._engine.plan(self._state(request), take(request, "base", Base))
-        return {**encode(plan), "empty": plan.empty}
+        return {**encode(plan), "empty": plan.empty, "waits_s": self._engine.waits_s(plan)}
 
     def prove(self, request: Mapping[str, Any]) -> dict[str, Any]:
         """Begin to prove a state in the shadow; a job."""

@@ -32,6 +32,7 @@ from appliance.services import (
     voicemail_boxes,
     web_front,
 )
+from appliance.state import migrations
 from appliance.state.faults import Fault, StateError
 from appliance.state.machine import Machine
 from appliance.state.references import Reference, References
@@ -97,9 +98,16 @@ def empty_state() -> SystemState:
     return SystemState({name: kind() for name, kind in STATE_TYPES.items()})
 
 
-def decode(data: Any) -> SystemState:
-    """The state that plain data describes; StateError with every fault."""
-    return decode_system(data, STATE_TYPES)
+def decode(data: Any, base: SystemState | None = None) -> SystemState:
+    """The state that plain data describes; StateError with every fault. A service that it
+    does not name is as in `base`, or as on a new machine."""
+    return decode_system(data, STATE_TYPES, base)
+
+
+def unnamed(data: Any) -> tuple[str, ...]:
+    """The services that plain data of a state says nothing of."""
+    named = migrations.current(data)
+    return tuple(name for name in STATE_TYPES if name not in named)
 
 
 def references(state: SystemState) -> References:

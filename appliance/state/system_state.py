@@ -41,14 +41,20 @@ def encode_system(state: SystemState, secrets: SecretWriter = reveal) -> dict[st
     return {"schema_version": SCHEMA_VERSION, "services": services}
 
 
-def decode_system(data: Any, kinds: Mapping[str, type]) -> SystemState:
+def decode_system(
+    data: Any, kinds: Mapping[str, type], base: SystemState | None = None
+) -> SystemState:
     """The state that `data` describes; `kinds` maps service names to State classes.
 
     Data of an older schema version is brought up to date first. A service that is
-    missing in `data` gets its State without arguments, which always means "nothing
-    configured". Raises StateError with every fault found.
+    missing in `data` is as in `base`; without one it gets its State without arguments,
+    which always means "nothing configured". Raises StateError with every fault found.
     """
-    return _decode_services(migrations.current(data), kinds)
+    named = migrations.current(data)
+    found = _decode_services(named, kinds)
+    if base is None:
+        return found
+    return found.replaced(**{name: base[name] for name in kinds if name not in named})
 
 
 def _decode_services(data: Mapping[str, Any], kinds: Mapping[str, type]) -> SystemState:

@@ -35,6 +35,11 @@ GUARDED = (
 )
 
 CONFIRM_CHOICES_S = (120, 300, 900, 0)
+REACH_THE_EDGE = frozenset(
+    {"asterisk_core", "bans", "firewall", "network", "trunks", "vpn", "web_front"}
+)
+"""Services whose wishes are in the files of network, firewall or tunnels."""
+
 STEPS = {
     "rendering": _l("Writing the configuration"),
     "proving": _l("Testing it on a second telephone system"),
@@ -68,6 +73,7 @@ def index() -> Any:
         findings=[] if faults or not found else findings(),
         draft_version=draft.version(),
         confirm_choices=CONFIRM_CHOICES_S,
+        waits_s=_waits_s(status, found),
         drift=engine.engine().drift(),
     )
 
@@ -270,6 +276,17 @@ def _move(status: dict[str, Any]) -> moving.Move | None:
     before, after = engine.running_state(status["current"]), draft.state()
     found = moving.move(before, after)
     return found if found and engine.engine().network()["managed"] else None
+
+
+def _waits_s(status: dict[str, Any], found: tuple[Change, ...]) -> int:
+    """How long the draft waits for a confirmation even if nobody asks for one. The engine
+    has to render it to know, so it is asked only where such files may differ."""
+    if not any(each.where.split("/")[0] in REACH_THE_EDGE for each in found):
+        return 0
+    try:
+        return int(engine.engine().plan(draft.state(), status["current"])["waits_s"])
+    except (StateError, EngineError):
+        return 0  # its faults are on the page
 
 
 def _seen() -> tuple[int, bool]:

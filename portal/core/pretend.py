@@ -12,13 +12,13 @@ import json
 import secrets
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 from appliance.apply.client import EngineClient, EngineError
 from appliance.services import registry
-from appliance.state.changes import changes
+from appliance.state.changes import Change, changes
 from appliance.state.codec import canonical_json, encode
 from appliance.state.faults import Fault, StateError
 from appliance.state.machine import Machine
@@ -99,7 +99,13 @@ class PretendEngine(PretendBackups, PretendBranches, PretendMachine, PretendUpda
             "files": files,
             "reloads": [],
             "restart": False,
+            "waits_s": self._careful(found),
         }
+
+    def _careful(self, found: Iterable[Change]) -> int:
+        """As `Engine.waits_s`: the pretend machine lets the engine manage its network."""
+        edge = any(each.where.split("/")[0] in ("network", "firewall") for each in found)
+        return 120 if edge and self.manages_network else 0
 
     # ── changing ──────────────────────────────────────────────────────────────────
 
@@ -227,6 +233,7 @@ class PretendEngine(PretendBackups, PretendBranches, PretendMachine, PretendUpda
                     "former": data["current"],
                     "phase": "waiting",
                     "until": until,
+                    "seconds": within_s,
                 }
             data["current"] = number
             self._write(data)

@@ -4,11 +4,15 @@ The first file may be shown to anybody and kept in version control: each secret 
 there as `$secret: <place>`, and the second file (mode 0600) maps places to texts. Writing
 what was read gives the same bytes. Reading takes the plain core of YAML only: files come
 from people and from elsewhere, so aliases, tags and double keys are refused.
+
+A file wishes for whole services: what it names becomes so, lists without an entry included;
+what it does not name stays (docs/decisions/0073-files-name-what-they-change.md).
 """
 
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -75,16 +79,34 @@ def _write_private(path: Path, text: str) -> None:
 # ── in ────────────────────────────────────────────────────────────────────────────────
 
 
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A state from a file, and the services that it says nothing of: they are as they were."""
+
+    state: SystemState
+    kept: tuple[str, ...]
+
+
 def read(path: Path, secrets: Path | None = None) -> SystemState:
-    """The state in a file; YamlError for a bad file, StateError for a bad state.
+    """The state in a file alone; YamlError for a bad file, StateError for a bad state.
 
     `secrets` is the second file, by default the one beside the first if it is there.
     """
+    return registry.decode(_data(path, secrets))
+
+
+def read_over(base: SystemState, path: Path, secrets: Path | None = None) -> Reading:
+    """As `read`, with the services that the file does not name as they are in `base`."""
+    data = _data(path, secrets)
+    return Reading(registry.decode(data, base), registry.unnamed(data))
+
+
+def _data(path: Path, secrets: Path | None) -> Any:
     beside = secrets or secrets_beside(path)
     known = load(_content(beside)) if secrets or beside.exists() else {}
     if not isinstance(known, dict):
         raise YamlError(f"{beside} does not map places to secrets")
-    return registry.decode(_with_secrets(load(_content(path)), known))
+    return _with_secrets(load(_content(path)), known)
 
 
 def load(content: bytes) -> Any:

@@ -13,14 +13,15 @@ import hashlib
 import re
 import socket
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 
 AGAIN_AFTER_S = 1.0
 GIVES_UP_AFTER_S = 120.0
-_FIELD = re.compile(rb"(?i)^(call-id|www-authenticate): (.*?)\r?$", re.M)
+_FIELD = re.compile(rb"(?i)^(call-id|cseq|www-authenticate): (.*?)\r?$", re.M)
+_ECHOED = re.compile(rb"(?im)^(?:via|from|to|call-id|cseq): [^\r\n]*")
 _QUOTED = re.compile(r'(realm|nonce)="([^"]*)"')
 
 
@@ -55,6 +56,8 @@ class Fleet:
         self.own, self.server, self.window = own, server, window
         self._passwords = dict(passwords)
         self._round = 0
+        self.asked: Counter[str] = Counter()
+        """How often the server asked something of a telephone, by method."""
         with inside or nullcontext():
             self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
             self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8 << 20)
@@ -66,6 +69,12 @@ class Fleet:
 
     def __exit__(self, *_error: object) -> None:
         self._socket.close()
+
+    def answer_for(self, seconds: float) -> None:
+        """Do nothing but answer what the server asks."""
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            self._read({})
 
     def register(self) -> float:
         """Register every account anew; the seconds until the last one is confirmed."""
@@ -92,13 +101,16 @@ class Fleet:
         except TimeoutError:
             return
         if not data.startswith(b"SIP/2.0 "):
-            return  # OPTIONS and NOTIFY of the server
+            self._answer(data)
+            return
         status = int(data[8:11])
         fields = {name.lower(): value.decode() for name, value in _FIELD.findall(data)}
         user = fields.get(b"call-id", "").partition("/")[0]
         phone = under_way.get(user)
         if phone is None or status < 200:
             return
+        if fields[b"cseq"].partition(" ")[0] != str(phone.sequence):
+            return  # the answer to what was sent again meanwhile
         if status == 200:
             del under_way[user]
         elif status == 401 and not phone.proof:
@@ -106,6 +118,14 @@ class Fleet:
         else:
             said = data.partition(b"\r\n")[0].decode()
             raise AssertionError(f"{user}: {said}")
+
+    def _answer(self, request: bytes) -> None:
+        """200 to the server's OPTIONS and NOTIFY, as every telephone gives it: what stays
+        without an answer is sent up to eleven times (RFC 3261, 17.1.2.2)."""
+        self.asked[request.partition(b" ")[0].decode()] += 1
+        lines = _ECHOED.findall(request)
+        head = b"SIP/2.0 200 OK\r\n" + b"".join(line + b"\r\n" for line in lines)
+        self._socket.sendto(head + b"Content-Length: 0\r\n\r\n", self.server)
 
     def _prove(self, phone: _Phone, answer: str) -> None:
         challenge = next(

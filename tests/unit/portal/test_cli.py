@@ -1,9 +1,11 @@
 """The command line on the draft and a pretend engine."""
 
 import pytest
+import yaml
 from click.testing import CliRunner
 
 from appliance.apply.client import EngineUnreachable
+from appliance.system.firewall import State as Firewall
 from portal import cli
 from portal.core import draft
 from portal.core.db import db, transaction
@@ -62,6 +64,50 @@ def test_an_import_shows_before_it_takes(company, run, tmp_path):
     run("import", str(path), "--yes")
     with company.app_context():
         assert "Verdi" in str(draft.data())
+
+
+@pytest.fixture
+def without_firewall(company, run, tmp_path):
+    """A file of the running system from which somebody took the firewall and the numbers."""
+    with company.app_context(), transaction():
+        draft.commit([Edit(Place("firewall"), Firewall(telephones=("192.168.7.0/24",)))])
+    assert run("apply", "--within", "0")[0] == 0
+    run("keep")
+    path = tmp_path / "part.yaml"
+    run("export", str(path))
+    whole = yaml.safe_load(path.read_text())
+    del whole["services"]["firewall"], whole["services"]["dids"]
+    path.write_text(yaml.safe_dump(whole, sort_keys=False))
+    return path
+
+
+@pytest.mark.row("N7")
+def test_what_a_file_does_not_name_stays_and_is_listed(company, run, without_firewall):
+    code, said = run("import", str(without_firewall), "--yes")
+    assert code == 0
+    assert "does not name, so these stay: dids, firewall" in said
+    assert "The draft says this already." in said
+    assert run("plan") == (0, "The draft is what runs.\n")
+
+
+@pytest.mark.row("N7")
+def test_a_service_that_is_named_empty_is_emptied_and_shown_before(company, run, without_firewall):
+    whole = yaml.safe_load(without_firewall.read_text())
+    whole["services"]["dids"] = {}
+    without_firewall.write_text(yaml.safe_dump(whole))
+    said = run("import", str(without_firewall), "--dry-run")[1]
+    assert "so these stay: firewall" in said
+    assert "- dids/ranges/" in said
+
+
+@pytest.mark.row("N4")
+def test_a_trial_says_how_long_it_lasts_and_what_to_type(company, run):
+    said = run("apply", "--within", "90")[1]
+    assert "in 1 min 30 s it goes back to what ran before" in said
+    assert "to keep it, type within that time:  centralino keep" in said
+    assert "centralino take-back" in said
+    assert "to keep it, type: centralino keep" in run("status")[1]
+    assert run("keep") == (0, "revision 1 is kept\n")
 
 
 @pytest.mark.row("N4")

@@ -183,8 +183,19 @@ def _sendable(form):
     }
 
 
-def test_every_csv_column_refuses_or_keeps_what_is_typed(company, manager):
-    for screen in ("people", "extensions", "devices", "sites"):
+def imports(app):
+    """The address of every CSV import that the portal has, by screen."""
+    found = {}
+    for rule in app.url_map.iter_rules():
+        name, _dot, act = rule.endpoint.partition(".")
+        if act == "import":
+            found[name] = rule.rule
+    return found
+
+
+def test_every_csv_column_of_every_import_refuses_or_keeps_what_is_typed(everything, manager):
+    company, walked = everything, set()
+    for screen, address in imports(company).items():
         with company.app_context():
             names = csv_files.field_names(company.extensions["screens"][screen])
         id = first(company, screen)
@@ -192,9 +203,14 @@ def test_every_csv_column_refuses_or_keeps_what_is_typed(company, manager):
             for value in QUICK:
                 cell = '"' + value.replace('"', '""') + '"'
                 content = f"id;{name}\n{id};{cell}".encode("utf-8", "replace")
-                answer = manager.send(f"/{screen}/import", {"pasted": content.decode()})
+                answer = manager.send(address, {"pasted": content.decode()})
                 assert answer.status_code in {200, 422}, (screen, name, value)
                 assert "<script>alert" not in answer.text
+        walked.add(screen)
+    with company.app_context():
+        listed = {name for name, each in company.extensions["screens"].items() if each.columns}
+    assert {"people", "devices", "dids", "trunks", "outbound_routes"} <= walked
+    assert walked <= listed
 
 
 @pytest.mark.parametrize("value", HOSTILE)

@@ -190,3 +190,20 @@ def test_a_certificate_from_outside_that_lacks_the_new_name_is_named(company, ta
 def test_a_certificate_for_all_names_of_a_domain_holds_the_new_one():
     assert moving._holds(["*.example.com"], "pbx.example.com")
     assert not moving._holds(["*.example.com"], "a.b.example.com")
+
+
+def never_offered(manager):
+    page = manager.get("/changes/").text
+    return 'value="0"' in page.partition('name="within"')[2].partition("</select>")[0]
+
+
+@pytest.mark.row("N4")
+def test_never_is_no_choice_where_the_engine_waits_for_a_confirmation_anyway(company, taken_over):
+    assert not never_offered(taken_over)
+    assert "resta in attesa finché non la si conferma" in taken_over.get("/changes/").text
+
+
+@pytest.mark.row("N4")
+def test_never_is_a_choice_where_nobody_can_be_cut_off(company, taken_over):
+    company.extensions["engine"].manages_network = False
+    assert never_offered(taken_over)
