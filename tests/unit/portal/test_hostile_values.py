@@ -61,6 +61,7 @@ MADE = (
             "keep": "7",
         },
     ),
+    ("blocks", {"network": "203.0.113.0/24", "reason": "Scansioni", "until": "2031-12-31"}),
     (
         "vlans",
         {
