@@ -43,6 +43,14 @@ class Line(NamedTuple):
     then: str
 
 
+class Leads(NamedTuple):
+    """One number, where it leads, and where it would."""
+
+    number: str
+    before: Resolution
+    after: Resolution
+
+
 @PAGES.get("/<id>")
 @requires("dids.view")
 def index(id: str) -> Any:
@@ -53,24 +61,25 @@ def index(id: str) -> Any:
         wished = _wished(held)
     except StateError as error:
         wished, problem = held, fault_text(error.faults[0])
-    lines: list[Line] = []
+    leads: list[Leads] = []
     if draft.faults():
         problem = _("The draft has faults. Mend them first: then the numbers can be shown.")
     else:
-        lines = list(_lines(held, wished))
-    free = sum(not line.then for line in lines)
-    changed = sum(line.now != line.then for line in lines)
+        leads = _leads(held, wished)
+    free = sum(each.after.destination is None for each in leads)
+    changed = sum(each.before.destination != each.after.destination for each in leads)
     if request.args.get("show") == "free":
-        lines = [line for line in lines if not line.then]
-    pages = max(1, -(-len(lines) // SHOWN))
+        leads = [each for each in leads if each.after.destination is None]
+    pages = max(1, -(-len(leads) // SHOWN))
     number = _page_number(pages)
+    shown = leads[(number - 1) * SHOWN : number * SHOWN]
     return render_template(
         "dids/numbers.html",
         held=held,
         wished=wished,
         label=held.label or written(held.first, held.last),
         version=row.version,
-        lines=lines[(number - 1) * SHOWN : number * SHOWN],
+        lines=list(_lines(shown)),
         free=free,
         changed=changed,
         number=number,
@@ -119,11 +128,21 @@ def _wished(held: DidRange) -> DidRange:
     return decode(DidRange, {**plain, **wished})
 
 
-def _lines(held: DidRange, wished: DidRange) -> Iterator[Line]:
-    """Every number as it is and as it would be."""
-    state, people = draft.state(), names()
-    both = zip(outside.all_leads(state, held), outside.all_leads(state, wished), strict=True)
-    for (number, before), (_same, after) in both:
+def _leads(held: DidRange, wished: DidRange) -> list[Leads]:
+    """Every number of the block as it is and as it would be. A block may have 100,000, so
+    nothing is put into words here."""
+    state = draft.state()
+    now = list(outside.all_leads(state, held))
+    if wished == held:
+        return [Leads(number, found, found) for number, found in now]
+    then = outside.all_leads(state, wished)
+    return [Leads(number, old, new) for (number, old), (_same, new) in zip(now, then, strict=True)]
+
+
+def _lines(leads: list[Leads]) -> Iterator[Line]:
+    """The numbers of a page in words."""
+    people = names()
+    for number, before, after in leads:
         yield Line(number, _goes_to(before, people), _why(after), _goes_to(after, people))
 
 

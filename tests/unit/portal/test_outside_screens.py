@@ -4,9 +4,11 @@ import html
 import re
 
 import pytest
+from sqlalchemy import event
 
 from portal.core import draft
-from portal.core.db import transaction
+from portal.core.db import db, transaction
+from portal.dids import views
 
 LINE = {
     "label": "Linea Uno",
@@ -106,6 +108,30 @@ def test_every_number_of_a_block_is_shown_with_who_gets_it_and_those_that_lead_n
     assert "+390522123299" in page
     assert "+390522123215" not in page
     assert "215" in text_of(manager.get(f"/did-numbers/{held.id}"))
+
+
+def test_a_page_of_a_block_of_100_000_numbers_puts_one_page_of_them_into_words(
+    outside, manager, monkeypatch
+):
+    said = []
+    real = views.called
+
+    def counted(kind, id):
+        said.append(id)
+        return real(kind, id)
+
+    form = {**BLOCK, "numbers": "+390522200000 - +390522299999", "direct_digits": "3"}
+    assert manager.send("/dids/new", form).status_code == 302
+    large = next(each for each in ranges(outside) if each.first == "+390522200000")
+    monkeypatch.setattr(views, "called", counted)
+    with outside.app_context():
+        queries = []
+        event.listen(db.engine, "before_cursor_execute", lambda *given: queries.append(given[2]))
+    page = text_of(manager.get(f"/did-numbers/{large.id}?page=3&digits=2&prefix=2"))
+    assert "+390522200215" in page
+    assert "3 / 1000" in page
+    assert 0 < len(said) <= 2 * views.SHOWN
+    assert len(queries) < 4 * views.SHOWN
 
 
 def test_giving_a_block_to_people_is_looked_at_first_and_can_be_undone(outside, manager):
