@@ -20,11 +20,13 @@ FORMS: Mapping[str, Callable[[RouterProfile], Made]] = {
 @dataclass(frozen=True, slots=True)
 class Limits:
     """A maker's router beside ours. Texts are English and translated where they are shown; `kinds`
-    are the forms of its file, `rows` what ours does and what this one does in its place."""
+    are the forms of its file, `router` what the branch must be set to, `rows` what ours does and
+    what this one does in its place."""
 
     title: str
     about: str
     kinds: tuple[tuple[str, str], ...]
+    router: str
     rows: tuple[tuple[str, str], ...]
 
 
@@ -36,15 +38,17 @@ LIMITS = (
             ("openwrt-script", said("Script for the first start")),
             ("openwrt-archive", said("Archive for sysupgrade")),
         ),
+        "own",
         openwrt.LIMITS,
     ),
     Limits(
         "MikroTik RouterOS 7",
         said(
-            "For RouterOS 7.9 and later. Made and checked here, not tried on a router. It needs a "
-            "server port without tls-crypt-v2, which this machine does not open yet: a preview."
+            "For RouterOS 7.16 and later, by a port of its own. The port is tested with OpenVPN "
+            "set up as RouterOS is; the script is made and checked here, not tried on a router."
         ),
         (("routeros", said("Script (.rsc)")),),
+        "routeros",
         routeros.LIMITS,
     ),
 )

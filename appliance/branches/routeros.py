@@ -1,8 +1,9 @@
 """A branch on MikroTik RouterOS 7, as a script that can be run again.
 
 Sources: RouterOS manual (OVPN, Netwatch, Scripting, IP routing, DHCP). RouterOS wants a user name
-and a password beside the certificate and has no tls-crypt-v2, so its tunnel needs a server port
-that asks for the certificate alone.
+and a password beside the certificate and has no tls-crypt-v2, so the appliance opens a
+port for it that asks for the certificate alone (decision 74). Its OpenVPN client speaks UDP
+reliably from 7.16 on.
 """
 
 from __future__ import annotations
@@ -29,7 +30,9 @@ LIMITS = (
     ),
     (
         said("The door to the tunnel answers nobody without the router's key (tls-crypt)"),
-        said("RouterOS has no tls-crypt-v2: it needs a port of its own without it"),
+        said(
+            "RouterOS has no tls-crypt-v2: its port answers everybody, and asks for a certificate"
+        ),
     ),
     (
         said("Sets up PPPoE and mobile modems"),

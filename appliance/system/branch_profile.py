@@ -46,13 +46,13 @@ def build(
         label=known.label("site", branch.id),
         identity=router_profile.Identity(branch.identity, material.generation),
         mode=branch.mode,
-        server=_server(state, material),
+        server=_server(state, branch, material),
         vpn=router_profile.Vpn(
             authority=material.authority,
             certificate=material.certificate,
             key=material.key.reveal(),
             tls_crypt_v2=material.tls_crypt_v2.reveal(),
-            addresses=tuple(state.tunnel_address(branch, each) for each in range(vpn.TUNNELS)),
+            addresses=tuple(state.tunnel_address(branch, each) for each in _two(branch)),
         ),
         lan=_lan(state, branch, material),
         lines=tuple(_line(line) for line in branch.lines),
@@ -66,13 +66,19 @@ def build(
     return router_profile.read(router_profile.write(made))
 
 
-def _server(state: vpn.State, material: Material) -> router_profile.Server:
+def _two(branch: vpn.Branch) -> tuple[int, int]:
+    """The branch's tunnels; a router that has one only is told it twice."""
+    first, *others = branch.tunnels
+    return first, others[0] if others else first
+
+
+def _server(state: vpn.State, branch: vpn.Branch, material: Material) -> router_profile.Server:
     return router_profile.Server(
         addresses=state.addresses,
-        ports=(state.port, state.second_port),
+        ports=tuple(state.port_of(each) for each in _two(branch)),
         probe_port=state.probe_port,
         inner_address=state.inner_address,
-        tunnel_gateways=tuple(state.gateway(each) for each in range(vpn.TUNNELS)),
+        tunnel_gateways=tuple(state.gateway(each) for each in _two(branch)),
         probe_key=material.probe_key.reveal(),
     )
 

@@ -61,6 +61,8 @@ class Reached:
     number: Annotated[int, Between(1, vpn.MOST_BRANCHES)]
     name: str
     networks: tuple[vpn.Ipv4Network, ...]
+    tunnels: tuple[Annotated[int, Between(0, len(vpn.DEVICES) - 1)], ...]
+    """The tunnels that its router may open, the first of them used until it says otherwise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +121,8 @@ def device_commands(wanted: Wanted) -> Iterator[str]:
 def route_commands(wanted: Wanted, branch: Reached, active: int) -> Iterator[str]:
     """Routes to a branch: its active tunnel first. Without any, packets for it stay here."""
     for network in branch.networks:
-        for number, tunnel in enumerate(wanted.tunnels):
+        for number in branch.tunnels:
+            tunnel = wanted.tunnels[number]
             metric = ACTIVE if number == active else BEHIND
             yield (
                 f"route replace {network} dev {tunnel.device} "
@@ -131,7 +134,8 @@ def route_commands(wanted: Wanted, branch: Reached, active: int) -> Iterator[str
 def stale_commands(wanted: Wanted, branch: Reached, active: int) -> Iterator[str]:
     """Take away the same routes with the other tunnel's metric."""
     for network in branch.networks:
-        for number, tunnel in enumerate(wanted.tunnels):
+        for number in branch.tunnels:
+            tunnel = wanted.tunnels[number]
             metric = BEHIND if number == active else ACTIVE
             yield f"route del {network} dev {tunnel.device} metric {metric}"
 
@@ -143,6 +147,19 @@ def gone_commands(wanted: Wanted, networks: Iterable[str]) -> Iterator[str]:
             for metric in (ACTIVE, BEHIND):
                 yield f"route del {network} dev {tunnel.device} metric {metric}"
         yield f"route del unreachable {network} metric {LAST_RESORT}"
+
+
+def gone_from(wanted: Wanted, branch: Reached) -> Iterator[str]:
+    """Take away a branch's routes over tunnels that are not its router's."""
+    for number, tunnel in enumerate(wanted.tunnels):
+        if number not in branch.tunnels:
+            for network in branch.networks:
+                for metric in (ACTIVE, BEHIND):
+                    yield f"route del {network} dev {tunnel.device} metric {metric}"
+
+
+def _devices(files: Files | None) -> set[str]:
+    return {tunnel.device for tunnel in files.wanted.tunnels} if files else set()
 
 
 def _networks(wanted: Wanted) -> list[str]:
@@ -222,6 +239,8 @@ class Tunnels:
             return
         for tunnel in files.wanted.tunnels:
             kernel.make_tun(tunnel.device)
+        for device in _devices(old) - _devices(files):
+            kernel.remove_link(device)
         kernel.set_sysctls(
             [
                 *((f"net/ipv4/conf/{t.device}/rp_filter", "2") for t in files.wanted.tunnels),
@@ -235,7 +254,10 @@ class Tunnels:
         kept = set(_networks(wanted))
         kernel.ip(gone_commands(wanted, sorted(before - kept)), force=True)
         for branch in wanted.branches:
-            active = self._active.get(branch.number, 0)
+            active = self._active.get(branch.number, branch.tunnels[0])
+            if active not in branch.tunnels:  # another router stands there now
+                active = self._active[branch.number] = branch.tunnels[0]
+            kernel.ip(gone_from(wanted, branch), force=True)
             kernel.ip(route_commands(wanted, branch, active))
 
     def _take_down(self, old: Files) -> None:

@@ -63,6 +63,9 @@ MOST_BRANCHES = 1000
 TUNNELS = 2
 """Tunnels of a branch: the second is used where voice is protected."""
 
+PLAIN = 2
+"""The tunnel of routers that have no tls-crypt-v2; it is there while such a branch is."""
+
 
 @dataclass(frozen=True, slots=True)
 class Line:
@@ -144,8 +147,10 @@ class Branch:
 
     `number` fixes the addresses of its tunnels for good. `mode`: `floating` has one
     tunnel that moves to the line in use, `protected` two, over two lines, and sends voice
-    over both. `reaches_branches` lets its phones reach those
-    of other branches that are let as well. `calls` at once with `codec` are planned for.
+    over both. `router` is what stands there: ours or OpenWrt (`own`), or one of MikroTik's, whose
+    RouterOS cannot do tls-crypt and gets a port of its own. `reaches_branches` lets its phones
+    reach those of other branches that are let as well. `calls` at once with `codec` are planned
+    for.
     """
 
     id: ObjectId
@@ -159,11 +164,17 @@ class Branch:
     borrow_kbits: Kbits = 0
     codec: Literal["alaw", "ulaw", "g722", "gsm", "opus"] = "alaw"
     calls: Annotated[int, Between(0, 1000)] = 10
+    router: Literal["own", "routeros"] = "own"
 
     @property
     def identity(self) -> str:
         """The common name of its routers' certificates."""
         return f"branch-{self.number}"
+
+    @property
+    def tunnels(self) -> tuple[int, ...]:
+        """The numbers of the tunnels that its router may open."""
+        return (PLAIN,) if self.router == "routeros" else tuple(range(TUNNELS))
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +182,8 @@ class State:
     """The appliance's side, and the branches.
 
     `addresses` are the public ones that routers connect to. `port` and `second_port`
-    take the tunnels, `probe_port` the routers' probes. `inner_address` is what phones
+    take the tunnels, `probe_port` the routers' probes, `plain_port` the tunnel of routers without
+    tls-crypt, whose addresses are of `plain_tunnel`. `inner_address` is what phones
     talk to; it stays the same whatever line a packet took. `tunnels` are the networks
     of the tunnels' own addresses. `server_networks` are those around the appliance, which no
     branch may use.
@@ -181,8 +193,10 @@ class State:
     port: Port = 1194
     second_port: Port = 1195
     probe_port: Port = 1196
+    plain_port: Port = 1197
     inner_address: Ipv4 = "10.99.0.1"
     tunnels: tuple[Ipv4Network, ...] = ("10.8.0.0/20", "10.8.16.0/20")
+    plain_tunnel: Ipv4Network = "10.8.32.0/20"
     server_networks: tuple[Ipv4Network, ...] = ()
     branches: tuple[Branch, ...] = ()
 
@@ -191,13 +205,27 @@ class State:
         """The branches that may connect, by number."""
         return tuple(sorted((b for b in self.branches if b.enabled), key=lambda b: b.number))
 
+    @property
+    def open_tunnels(self) -> tuple[int, ...]:
+        """The numbers of the tunnels that the appliance opens."""
+        plain = any(branch.router == "routeros" for branch in self.active)
+        return (*range(TUNNELS), *((PLAIN,) if plain else ()))
+
+    def network(self, tunnel: int) -> ipaddress.IPv4Network:
+        """The network of a tunnel's own addresses."""
+        return ipaddress.IPv4Network((*self.tunnels, self.plain_tunnel)[tunnel])
+
+    def port_of(self, tunnel: int) -> int:
+        """The UDP port of a tunnel."""
+        return (self.port, self.second_port, self.plain_port)[tunnel]
+
     def gateway(self, tunnel: int) -> str:
-        """The appliance's own address in tunnel 0 or 1."""
-        return str(ipaddress.IPv4Network(self.tunnels[tunnel])[1])
+        """The appliance's own address in a tunnel."""
+        return str(self.network(tunnel)[1])
 
     def tunnel_address(self, branch: Branch, tunnel: int) -> str:
-        """The branch's address in tunnel 0 or 1: pinned, so that routes to it stay true."""
-        return str(ipaddress.IPv4Network(self.tunnels[tunnel])[1 + branch.number])
+        """The branch's address in a tunnel: pinned, so that routes to it stay true."""
+        return str(self.network(tunnel)[1 + branch.number])
 
 
 def probe_key(master: Secret, identity: str, generation: int) -> Secret:
@@ -229,8 +257,9 @@ class BranchFacts:
 def references(state: State) -> Iterator[Reference]:
     """Yield the doors, if any branch needs them, and each branch that may connect."""
     if state.active:
-        ports = (state.port, state.second_port)
-        doors = VpnFacts(ports, state.probe_port, state.inner_address, state.tunnels)
+        ports = tuple(state.port_of(each) for each in state.open_tunnels)
+        networks = tuple(str(state.network(each)) for each in state.open_tunnels)
+        doors = VpnFacts(ports, state.probe_port, state.inner_address, networks)
         yield Reference("vpn", "vpn", "VPN", facts=doors)
     for branch in state.active:
         facts = BranchFacts(branch.lan.networks, branch.reaches_branches)
@@ -255,7 +284,7 @@ def check(state: State, references: References) -> Iterator[Fault]:
 def _bad_doors(state: State) -> Iterator[Fault]:
     if state.active and not state.addresses:
         yield Fault("vpn/addresses", "must hold the address that routers connect to")
-    ports = (state.port, state.second_port, state.probe_port)
+    ports = (state.port, state.second_port, state.probe_port, state.plain_port)
     if len(set(ports)) != len(ports):
         yield Fault("vpn/port", "the ports of tunnels and probes must differ")
     if len(state.tunnels) != TUNNELS:
@@ -291,6 +320,8 @@ def _bad_branch(branch: Branch) -> Iterator[Fault]:
         yield Fault(f"{where}/lines", "must hold one line at least")
     if branch.mode == "protected" and len(branch.lines) < TUNNELS:
         yield Fault(f"{where}/mode", "voice can be protected with two lines only")
+    if branch.mode == "protected" and branch.router == "routeros":
+        yield Fault(f"{where}/mode", "RouterOS cannot protect voice: one tunnel that moves")
     names = [branch.lan.interface, *(line.interface for line in branch.lines)]
     for name in sorted({name for name in names if names.count(name) > 1}):
         text = "the interface %(interface)s is used twice"
@@ -346,7 +377,8 @@ def _same_network(line: Line) -> bool:
 def _shared_numbers(state: State) -> Iterator[Fault]:
     """Two branches with one number, and numbers that a tunnel's network has no room for."""
     numbers = [branch.number for branch in state.branches]
-    room = min((ipaddress.IPv4Network(each).num_addresses for each in state.tunnels), default=0)
+    networks = (*state.tunnels, state.plain_tunnel)
+    room = min(ipaddress.IPv4Network(each).num_addresses for each in networks)
     for branch in state.branches:
         where = f"vpn/branches/{branch.id}/number"
         if numbers.count(branch.number) > 1:
@@ -368,12 +400,12 @@ def _overlaps(state: State) -> Iterator[Fault]:
 
 def _own_networks(state: State) -> Iterable[tuple[str, str]]:
     yield "vpn/inner_address", f"{state.inner_address}/32"
-    yield from (("vpn/tunnels", each) for each in state.tunnels)
+    yield from (("vpn/tunnels", each) for each in (*state.tunnels, state.plain_tunnel))
     yield from (("vpn/server_networks", each) for each in state.server_networks)
 
 
-DEVICES = ("branch0", "branch1")
-"""The appliance's ends of the two tunnels."""
+DEVICES = ("branch0", "branch1", "branch2")
+"""The appliance's ends of the tunnels."""
 
 FOLDER = "etc/centralino/vpn"
 MOST_STARTS = 1000
@@ -387,10 +419,11 @@ def files(state: State, _references: References, machine: Machine) -> Iterator[F
     long as no branch connects."""
     if not state.active:
         return
-    for tunnel in range(TUNNELS):
+    for tunnel in state.open_tunnels:
         yield _tunnel_file(state, machine, tunnel)
         for branch in state.active:
-            yield _router_file(state, branch, tunnel)
+            if tunnel in branch.tunnels:
+                yield _router_file(state, branch, tunnel)
     yield _filter_file(state, machine)
     yield _data_file("tunnels.json", _tunnels_data(state))
     yield _data_file("echo.json", _echo_data(state, machine.layout))
@@ -402,10 +435,11 @@ def _tunnel_file(state: State, machine: Machine, tunnel: int) -> File:
         "openvpn/tunnel.conf.j2",
         one_line,
         tunnel=tunnel,
-        port=(state.port, state.second_port)[tunnel],
+        port=state.port_of(tunnel),
+        plain=tunnel == PLAIN,
         device=DEVICES[tunnel],
         gateway=state.gateway(tunnel),
-        netmask=ipaddress.IPv4Network(state.tunnels[tunnel]).netmask,
+        netmask=state.network(tunnel).netmask,
         inner_address=state.inner_address,
         folder=layout.current / "root" / FOLDER,
         keys=layout.vpn,
@@ -430,7 +464,7 @@ def _router_file(state: State, branch: Branch, tunnel: int) -> File:
         "openvpn/router.j2",
         one_line,
         address=state.tunnel_address(branch, tunnel),
-        netmask=ipaddress.IPv4Network(state.tunnels[tunnel]).netmask,
+        netmask=state.network(tunnel).netmask,
         networks=[ipaddress.IPv4Network(each) for each in branch.lan.networks],
         others=[ipaddress.IPv4Network(each) for each in others],
     )
@@ -444,8 +478,10 @@ def _filter_file(state: State, machine: Machine) -> File:
         one_line,
         protected=_networks(b for b in state.active if b.mode == "protected"),
         mutual=_networks(b for b in state.active if b.reaches_branches),
-        dropping_copies=Markup(dropping_copies(DEVICES)),  # noqa: S704 - our own constant
+        dropping_copies=Markup(dropping_copies(DEVICES[:TUNNELS])),  # noqa: S704 - our own constant
         devices=DEVICES,
+        inside=[DEVICES[each] for each in state.open_tunnels],
+        own_ends=[state.gateway(each) for each in state.open_tunnels],
         gateways=[state.gateway(each) for each in range(TUNNELS)],
         beyond=[ipaddress.IPv4Network(each)[-2] for each in state.tunnels],
         inner_address=state.inner_address,
@@ -469,24 +505,29 @@ def _tunnels_data(state: State) -> dict[str, Any]:
         "forward": any(branch.reaches_branches for branch in state.active),
         "tunnels": [
             {"device": DEVICES[each], "address": f"{state.gateway(each)}/{_length(state, each)}"}
-            for each in range(TUNNELS)
+            for each in state.open_tunnels
         ],
         "branches": [
-            {"number": b.number, "name": b.identity, "networks": list(b.lan.networks)}
+            {
+                "number": b.number,
+                "name": b.identity,
+                "networks": list(b.lan.networks),
+                "tunnels": list(b.tunnels),
+            }
             for b in state.active
         ],
     }
 
 
 def _length(state: State, tunnel: int) -> int:
-    return ipaddress.IPv4Network(state.tunnels[tunnel]).prefixlen
+    return state.network(tunnel).prefixlen
 
 
 def _echo_data(state: State, layout: Layout) -> dict[str, Any]:
     return {
         "port": state.probe_port,
         "follower": str(layout.run_of("tunnels") / "follower.sock"),
-        "branches": [{"number": b.number, "site": b.id} for b in state.active],
+        "branches": [{"number": b.number, "site": b.id} for b in state.active if b.router == "own"],
     }
 
 

@@ -87,6 +87,14 @@ class BranchForm(StateForm):
             "Moving leaves a gap of some tenths of a second; protected none, at twice the volume."
         ),
     )
+    router = Choice(
+        _l("Router"),
+        tuple(words.ROUTERS.items()),
+        hint=_l(
+            "RouterOS cannot do tls-crypt: while a branch has it, this machine opens one more "
+            "port, on which the certificate alone keeps strangers off."
+        ),
+    )
     calls = Number(_l("Calls at once"), hint=_l("For the plan of the lines."))
     codec = Choice(_l("Codec"), CODECS)
     borrow_kbits = Number(
@@ -107,7 +115,7 @@ class BranchForm(StateForm):
     def _decode(self, part: str, kind: type) -> bool:
         held: vpn.Branch = self.before[""]
         plain = encode(held, reveal)
-        names = ("mode", "calls", "codec", "borrow_kbits", "reaches_branches", "enabled")
+        names = ("mode", "router", "calls", "codec", "borrow_kbits", "reaches_branches", "enabled")
         plain |= {name: self[name].plain() for name in names}
         plain["lan"] = {name: self[f"lan_{name}"].plain() for name in LAN}
         plain["lines"] = list(self._lines(held))
@@ -148,6 +156,9 @@ class ServerForm(StateForm):
     port = Number(_l("Port of the first tunnel"), unit="UDP")
     second_port = Number(_l("Port of the second tunnel"), unit="UDP")
     probe_port = Number(_l("Port of the probes"), unit="UDP")
+    plain_port = Number(
+        _l("Port of RouterOS"), unit="UDP", hint=_l("Open only while a branch has RouterOS.")
+    )
     inner_address = Text(
         _l("Inner address"), hint=_l("What telephones talk to, whatever line a packet took.")
     )

@@ -198,6 +198,7 @@ def file(site: str, kind: str) -> Any:
     """A file for another maker's router, with its private key in it; who took it is recorded."""
     where = _applied(site)
     form = files.FORMS.get(kind) or abort(404)
+    _fits(site, kind)
     maker = "routeros" if kind == "routeros" else "openwrt"
     with transaction():
         issued = desk.issue(site, maker)
@@ -364,6 +365,14 @@ def _applied(id: str) -> Site:
     if desk.branch_in_force(id) is None:
         abort(409, _("Apply the changes first: a router follows the configuration in force."))
     return where
+
+
+def _fits(site: str, kind: str) -> None:
+    """Refuse a file that could not connect: the branch is set to another router."""
+    running = desk.branch_in_force(site)
+    wanted = "routeros" if kind == "routeros" else "own"
+    if running is None or running.router != wanted:
+        abort(409, _("Choose this router under “Lines and network” and apply the changes first."))
 
 
 def _branches(*, everywhere: bool = False) -> dict[str, vpn.Branch]:

@@ -27,6 +27,11 @@ ADDRESSING: Mapping[str, Any] = {
     "modem": _l("Mobile modem"),
 }
 
+ROUTERS: Mapping[str, Any] = {
+    "own": _l("Our router, or OpenWrt"),
+    "routeros": _l("MikroTik RouterOS 7"),
+}
+
 MODES: Mapping[str, Any] = {
     "floating": _l("One tunnel that moves"),
     "protected": _l("Protected voice over two lines"),

@@ -463,6 +463,8 @@ def test_a_plan_whose_hour_was_slept_through_waits_for_the_next(office, manager,
 @pytest.mark.row("I4")
 @pytest.mark.parametrize("kind", ["openwrt-script", "openwrt-archive", "routeros"])
 def test_a_file_for_another_router_is_handed_over_and_recorded(office, manager, kind):
+    if kind == "routeros":
+        set_to_routeros(office)
     answer = manager.send(f"/branches/parma/file/{kind}")
     assert answer.status_code == 200
     assert answer.headers["Cache-Control"] == "no-store"
@@ -479,6 +481,28 @@ def test_a_file_for_another_router_is_handed_over_and_recorded(office, manager, 
         key = re.search(rb"BEGIN PRIVATE KEY-----(?:\\n|\n)(\S{20})", content)[1].decode()
         everything = str([r.certificate + str(r.status) for r in desk.routers_of("parma")])
         assert key not in everything
+
+
+def set_to_routeros(office):
+    with office.app_context():
+        state = draft.state()
+        (branch,) = state["vpn"].branches
+        branch = dataclasses.replace(branch, router="routeros")
+        state = state.replaced(vpn=dataclasses.replace(state["vpn"], branches=(branch,)))
+        with transaction():
+            draft.replace(state, "draft.wizard", "test", author="system")
+        job = engine().apply(state, engine().status()["current"], "test")
+        engine().wait(job, 20)
+
+
+@pytest.mark.row("I4")
+def test_a_file_that_could_not_connect_is_not_handed_over(office, manager):
+    assert manager.send("/branches/parma/file/routeros").status_code == 409
+    assert "/file/routeros" not in page(manager)
+    set_to_routeros(office)
+    assert "/file/routeros" in page(manager)
+    assert "/file/openwrt-script" not in page(manager)
+    assert manager.send("/branches/parma/file/openwrt-script").status_code == 409
 
 
 def test_who_may_look_may_not_take_secrets(office):

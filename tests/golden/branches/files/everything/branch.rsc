@@ -1,5 +1,5 @@
 # Parma: a branch of the appliance at 203.0.113.1. HOLDS A PRIVATE KEY.
-# RouterOS 7.9 or later: /import file-name=parma.rsc verbose=yes
+# RouterOS 7.16 or later: /import file-name=parma.rsc verbose=yes
 # May be run again: it removes its own objects first. Lines of this router by its interfaces:
 #   eth1: Fibra d?oro? ??reboot? ?id? ? ?/system reset? ???
 #   eth3: Adsl

@@ -1,5 +1,5 @@
 # Modena: a branch of the appliance at 203.0.113.1. HOLDS A PRIVATE KEY.
-# RouterOS 7.9 or later: /import file-name=modena.rsc verbose=yes
+# RouterOS 7.16 or later: /import file-name=modena.rsc verbose=yes
 # May be run again: it removes its own objects first. Lines of this router by its interfaces:
 #   wan1: Wan1
 #   wan2: Wan2
