@@ -3,10 +3,8 @@
 import copy
 import dataclasses
 import datetime
-import io
 import json
 import re
-import tarfile
 
 import pytest
 
@@ -21,6 +19,7 @@ from portal.core.db import db, now, transaction
 from portal.core.engine import engine
 from portal.core.shapes import Place
 from portal.preview import add_account
+from tests.support import branch_office
 from tests.support import branches as made
 from tests.support.fake_router import FakeRouter, line, through
 from tests.support.portal_accounts import session_of
@@ -38,17 +37,7 @@ def quick_fingerprint(monkeypatch):
 @pytest.fixture
 def office(company):
     """The sample company whose site of Parma is a branch with two lines, applied."""
-    with company.app_context():
-        state = draft.state()
-        lines = (
-            made.line("fibra", "wan1", priority=10, up_kbits=20_000, down_kbits=100_000),
-            made.line("radio", "wan2", priority=20, kind="radio", up_kbits=800, down_kbits=8_000),
-        )
-        state = state.replaced(vpn=made.state(made.branch("parma", 7, lines=lines)))
-        with transaction():
-            draft.replace(state, "draft.wizard", "test", author="system")
-        job = engine().apply(state, engine().status()["current"], "test")
-        engine().wait(job, 20)
+    branch_office.apply(company)
     return company
 
 
@@ -457,52 +446,7 @@ def test_a_plan_whose_hour_was_slept_through_waits_for_the_next(office, manager,
     assert router.report().command is None
 
 
-# ── files for other routers ───────────────────────────────────────────────────────────
-
-
-@pytest.mark.row("I4")
-@pytest.mark.parametrize("kind", ["openwrt-script", "openwrt-archive", "routeros"])
-def test_a_file_for_another_router_is_handed_over_and_recorded(office, manager, kind):
-    if kind == "routeros":
-        set_to_routeros(office)
-    answer = manager.send(f"/branches/parma/file/{kind}")
-    assert answer.status_code == 200
-    assert answer.headers["Cache-Control"] == "no-store"
-    content = answer.data
-    if kind == "openwrt-archive":
-        with tarfile.open(fileobj=io.BytesIO(content)) as archive:
-            (entry,) = archive.getmembers()
-            assert entry.name == "etc/uci-defaults/99-branch"
-            content = archive.extractfile(entry).read()
-    assert b"BEGIN PRIVATE KEY" in content
-    with office.app_context():
-        acts = list(db.session.scalars(db.select(AuditEntry.action)))
-        assert "branch.file" in acts
-        key = re.search(rb"BEGIN PRIVATE KEY-----(?:\\n|\n)(\S{20})", content)[1].decode()
-        everything = str([r.certificate + str(r.status) for r in desk.routers_of("parma")])
-        assert key not in everything
-
-
-def set_to_routeros(office):
-    with office.app_context():
-        state = draft.state()
-        (branch,) = state["vpn"].branches
-        branch = dataclasses.replace(branch, router="routeros")
-        state = state.replaced(vpn=dataclasses.replace(state["vpn"], branches=(branch,)))
-        with transaction():
-            draft.replace(state, "draft.wizard", "test", author="system")
-        job = engine().apply(state, engine().status()["current"], "test")
-        engine().wait(job, 20)
-
-
-@pytest.mark.row("I4")
-def test_a_file_that_could_not_connect_is_not_handed_over(office, manager):
-    assert manager.send("/branches/parma/file/routeros").status_code == 409
-    assert "/file/routeros" not in page(manager)
-    set_to_routeros(office)
-    assert "/file/routeros" in page(manager)
-    assert "/file/openwrt-script" not in page(manager)
-    assert manager.send("/branches/parma/file/openwrt-script").status_code == 409
+# ── who may what ──────────────────────────────────────────────────────────────────────
 
 
 def test_who_may_look_may_not_take_secrets(office):
