@@ -12,7 +12,7 @@ from werkzeug.serving import make_server
 from failover_router import enrol, router_profile, spoken_code
 from failover_router.door import Door, DoorError
 from failover_router.report import DrillReport
-from tests.support.fake_router import FakeRouter
+from tests.support.fake_router import FakeRouter, line
 from tests.support.portal_site import Site
 
 pytestmark = [pytest.mark.row("I4"), pytest.mark.row("N11")]
@@ -69,6 +69,14 @@ def test_a_branch_is_added_enrolled_by_code_watched_and_drilled(
     page.goto(f"{company.address}/branches/parma")
     assert page.locator("svg.curve").count() == 2
     assert "Protectli VP2420" in page.locator("main").inner_text()
+    page.goto(f"{company.address}/branches/")
+    first, second = router.profile.lines
+    assert page.locator("tbody td").nth(2).inner_text() == first.label
+    router.report(line(first.name, up=False, good=False), line(second.name), active=second.name)
+    page.get_by_role("cell", name="Fibra (").wait_for(timeout=15_000)  # by itself
+    assert page.locator("tbody td").nth(2).inner_text() == second.label
+    router.report()
+    page.goto(f"{company.address}/branches/parma")
     page.locator("form[action$='/drill'] button").click()
     command = router.report().command
     news = DrillReport(command.id, command.line, "done", "", 61000, 60100, 340, 61000, 600, 4, 0)
