@@ -365,7 +365,8 @@ def _versions(
 
 def label_of(thing: Any) -> str:
     """How people call a State object."""
-    for name in ("full_name", "name", "label", "number", "id"):
+    # A label first: the `name` of a line is what Asterisk calls it.
+    for name in ("full_name", "label", "name", "number", "id"):
         if text := getattr(thing, name, ""):
             return str(text)
     return ""

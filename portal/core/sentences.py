@@ -12,6 +12,8 @@ from appliance.state.changes import Change
 from appliance.state.faults import Fault
 from appliance.state.system_state import SystemState
 from portal.core.destinations import called
+from portal.core.field_names import name_of_field
+from portal.core.fields import Choice, NamedNumber
 from portal.core.i18n import _, fault_text, translated
 from portal.core.screens import Screen, screen_at, screens
 from portal.core.shapes import Place, collections, locate, title_of
@@ -92,12 +94,35 @@ class _Names:
     def __init__(self, *states: SystemState) -> None:
         self._states = [state for state in reversed(states) if state is not None]
         self._titles: dict[tuple[str, str], dict[str, str]] = {}
+        self._choices: dict[tuple[str, str], dict[str, str]] = {}
 
     def of(self, place: Place) -> str:
         key = (place.service, place.collection)
         if key not in self._titles:
             self._titles[key] = self._all(*key)
         return self._titles[key].get(place.id, place.id)
+
+    def value(self, place: Place, parts: list[str], value: Any) -> str:
+        """A value as the form that shows the field has it: a choice by its words, a site or an
+        extension by what it is called."""
+        for screen in screens().values() if len(parts) == 1 and isinstance(value, str) else ():
+            for name, part in screen.parts.items():
+                at = (part.service, part.collection)
+                if at == (place.service, place.collection) and _label_in(screen, name, parts[0]):
+                    return self._chosen(screen, parts[0], value)
+        return value_text(value)
+
+    def _chosen(self, screen: Screen, field: str, value: str) -> str:
+        unbound, key = getattr(screen.form, field), (screen.name, field)
+        if value and issubclass(unbound.field_class, NamedNumber):
+            return unbound.args[2](value) or value
+        if not issubclass(unbound.field_class, Choice):
+            return value_text(value)
+        if key not in self._choices:
+            pairs = unbound.args[1]
+            listed = pairs() if callable(pairs) else pairs
+            self._choices[key] = {choice: str(label) for choice, label in listed}
+        return self._choices[key].get(value) or value_text(value)
 
     def _all(self, service: str, collection: str) -> dict[str, str]:
         found: dict[str, str] = {}
@@ -128,8 +153,8 @@ def _sentence(change: Change, names: _Names) -> Sentence:
         thing,
         label,
         field_label(place, parts),
-        value_text(change.before),
-        value_text(change.after),
+        names.value(place, parts, change.before),
+        names.value(place, parts, change.after),
         link_to(place, parts[0]),
     )
 
@@ -164,7 +189,7 @@ def field_label(place: Place, parts: list[str]) -> str:
                 label = _label_in(screen, name, parts[0])
                 if label:
                     return label
-    return translated(parts[0].replace("_", " "))
+    return name_of_field(place, parts[0]) or translated(parts[0].replace("_", " "))
 
 
 def _label_in(screen: Screen, part: str, field: str) -> str:

@@ -213,3 +213,9 @@ def test_the_numbering_page_computes_what_a_typed_number_becomes(company, manage
     page = text_of(manager.get("/numbering/?number=0044 20 7946 0000"))
     assert "+442079460000" in page
     assert "112" in page
+
+
+def test_a_line_s_page_is_headed_with_its_owner_s_name_for_it(outside, manager):
+    page = manager.get("/trunks/linea-uno").text
+    assert "<h1>Linea Uno</h1>" in page
+    assert "<title>Linea Uno" in page
