@@ -41,6 +41,8 @@ def main() -> None:
     for each in refused:
         log.warning("not taken: %s", each)
     identity.write_mark(places, named, refused)
+    # It may run already, with what was there before; waiting for it would be a cycle.
+    subprocess.run(["systemctl", "--no-block", "try-restart", "systemd-resolved"], check=False)
     log.info("settled with the answers of: %s", ", ".join(named) or "nobody")
 
 

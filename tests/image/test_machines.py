@@ -121,6 +121,12 @@ def test_nothing_has_failed_on_a_new_machine(first):
     assert first.run("journalctl", "-b", "-p", "crit", "-q", "--no-pager", "-o", "cat") == ""
 
 
+def test_units_wait_for_each_other_in_one_direction(first):
+    said = first.run("journalctl", "-b", "_PID=1", "-q", "--no-pager", "-o", "cat")
+    assert "Started" in said
+    assert "ordering cycle" not in said
+
+
 @pytest.fixture(scope="module")
 def first_identity(first):
     return identity(first)
