@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import dataclasses
+import ipaddress
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from flask import Blueprint, abort, redirect, render_template, request, url_for
 
+from appliance.apply.client import EngineError, EngineUnreachable
 from appliance.services import registry
 from appliance.services.numbering import State as Numbering
 from appliance.services.organisation import Site
 from appliance.services.organisation import State as Organisation
-from portal.core import csv_files, draft
+from appliance.system.firewall import State as Firewall
+from portal.core import csv_files, draft, engine
 from portal.core.db import transaction
 from portal.core.draft import Edit
-from portal.core.forms import LANGUAGE_CHOICES, Choice, StateForm, Text
+from portal.core.forms import LANGUAGE_CHOICES, Choice, Lines, StateForm, Text
 from portal.core.i18n import _, _l
 from portal.core.permissions import requires
 from portal.core.screens import screens
@@ -38,7 +41,7 @@ class Step(NamedTuple):
 
 
 class CompanyForm(StateForm):
-    parts = {"": Organisation, "site": Site, "numbering": Numbering}  # noqa: RUF012
+    parts = {"": Organisation, "site": Site, "numbering": Numbering, "edge": Firewall}  # noqa: RUF012
 
     name = Text(_l("Name of the company"))
     country = Choice(_l("Country"), COUNTRIES)
@@ -55,6 +58,12 @@ class CompanyForm(StateForm):
         part="numbering",
         hint=_l("Empty, as is usual today: outside numbers are dialled as they are."),
     )
+    telephones = Lines(
+        _l("Networks of telephones"),
+        part="edge",
+        hint=_l("One a line, such as 10.20.1.0/24. Only from these do telephones register and "
+                "fetch their files; proposed are the networks of this machine."),
+    )  # fmt: skip
 
 
 @PAGES.get("/")
@@ -86,7 +95,10 @@ def company() -> Any:
     row = draft.find(MAIN_SITE)
     site = draft.instance(row) if row else Site("main", _("Main office"))
     numbering, _version = draft.settings("numbering")
-    form = CompanyForm({"": settings, "site": site, "numbering": numbering})
+    edge, _version = draft.settings("firewall")
+    if not settings.name and not edge.telephones:
+        edge = dataclasses.replace(edge, telephones=_networks_around())
+    form = CompanyForm({"": settings, "site": site, "numbering": numbering, "edge": edge})
     if form.validate_on_submit() and _named(form):
         zone = form.objects[""].time_zone
         main = dataclasses.replace(form.objects["site"], time_zone=zone)
@@ -95,10 +107,23 @@ def company() -> Any:
                 Edit(Place("organisation"), form.objects[""]),
                 Edit(MAIN_SITE, main),
                 Edit(Place("numbering"), form.objects["numbering"]),
+                Edit(Place("firewall"), form.objects["edge"]),
             ]
             draft.commit(edits, "draft.wizard", form.objects[""].name)
         return _next("company")
     return _page("company", "wizard/form.html", form=form)
+
+
+def _networks_around() -> tuple[str, ...]:
+    """The private networks that this machine is in: telephones are most often there, too."""
+    try:
+        found = engine.engine().network()["interfaces"]
+    except (EngineUnreachable, EngineError):
+        return ()
+    networks = [
+        ipaddress.ip_interface(text).network for each in found for text in each["addresses"]
+    ]
+    return tuple(dict.fromkeys(str(each) for each in networks if each.is_private))
 
 
 def _named(form: StateForm) -> bool:

@@ -119,3 +119,13 @@ def test_completing_a_number_reads_no_list_of_the_draft(line, monkeypatch):
         monkeypatch.setattr(draft, "data", None)
         monkeypatch.setattr(draft, "state", None)
         assert outside_numbers.e164("0522 123400") == "+390522123400"
+
+
+def test_the_networks_of_the_machine_are_proposed_for_telephones_once(app, manager):
+    page = manager.get("/wizard/company").text
+    assert "192.0.2.0/24" in page
+    typed = {"name": "Ceramiche", "country": "IT", "language": "it", "telephones": ""}
+    assert manager.send("/wizard/company", typed).status_code == 302
+    assert "192.0.2.0/24" not in manager.get("/wizard/company").text
+    with app.app_context():
+        assert draft.settings("firewall")[0].telephones == ()
