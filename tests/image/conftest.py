@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import fcntl
+import json
 import os
 import re
 import time
@@ -53,6 +54,35 @@ def built(tmp_path_factory, figures):
             build_all(folder, figures)
             (folder / "complete").touch()
     return Built(chosen)
+
+
+@dataclasses.dataclass(frozen=True)
+class Identities:
+    """What belongs to one machine alone, of machines whose tests may go on side by side."""
+
+    folder: Path
+
+    def note(self, name, identity):
+        made = self.folder / f".{name}"
+        made.write_text(json.dumps(identity))
+        made.rename(self.folder / name)
+
+    def of(self, name):
+        """That of another machine; the test is left out when no test of this run starts it."""
+        if not (self.folder / name).exists() and "PYTEST_XDIST_WORKER" not in os.environ:
+            pytest.skip(f"no machine “{name}” in this run")
+        deadline = time.monotonic() + WITHIN_S / 2
+        while not (self.folder / name).exists():
+            assert time.monotonic() < deadline, f"no machine “{name}” has started"
+            time.sleep(2)
+        return json.loads((self.folder / name).read_text())
+
+
+@pytest.fixture(scope="session")
+def identities(tmp_path_factory):
+    folder = shared(tmp_path_factory) / "identities"
+    folder.mkdir(exist_ok=True)
+    return Identities(folder)
 
 
 def shared(tmp_path_factory):

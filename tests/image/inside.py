@@ -81,3 +81,12 @@ def memory_in_use_mb(machine: Machine) -> float:
     meminfo = machine.run("cat", "/proc/meminfo")
     said = {name: int(value) for name, value in re.findall(r"^(\w+): +(\d+) kB", meminfo, re.M)}
     return (said["MemTotal"] - said["MemAvailable"]) / 1000
+
+
+def identity_of(machine: Machine) -> dict[str, str]:
+    """Everything that must belong to one machine alone, as text that can be compared."""
+    own = [f"/etc/ssh/ssh_host_{kind}_key" for kind in ("ed25519", "ecdsa")]
+    keys = [f"/var/lib/centralino/certificates/{name}.key" for name in ("authority", "web")]
+    files = ["/etc/machine-id", *own, *keys]
+    secrets = machine.run("sh", "-c", "ls -d /var/lib/centralino/secrets/*").split()
+    return {file: machine.run("cat", file) for file in [*files, *secrets]}

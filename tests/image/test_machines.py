@@ -18,10 +18,10 @@ import yaml
 
 from portal.core import yaml_files
 from tests.image import builds
-from tests.image.inside import PYTHON, ask, memory_in_use_mb, ready
+from tests.image.inside import PYTHON, ask, identity_of, memory_in_use_mb, ready
 from tests.support.rtp import SoundEnd, talk
 from tests.support.sip_agent import SipAgent
-from tests.support.virtual_machine import disk_on, empty_disk, started
+from tests.support.virtual_machine import empty_disk, started
 from tools.demo import company
 
 CODE = "TEST-CODE-7KQM-2XWD"
@@ -47,6 +47,7 @@ OUTSIDE = (
     8089,
     9100,
 )
+DISK = "installed.qcow2"
 MEMORY_AT_REST_MB = 600
 INSTALL_WITHIN_S = 240
 CHANGED_IN_ETC = {
@@ -75,37 +76,51 @@ def https(machine, path="/health"):
         return 0
 
 
-def identity(machine):
-    """Everything that must belong to one machine alone, as text that can be compared."""
-    own = [f"/etc/ssh/ssh_host_{kind}_key" for kind in ("ed25519", "ecdsa")]
-    keys = [f"/var/lib/centralino/certificates/{name}.key" for name in ("authority", "web")]
-    files = ["/etc/machine-id", *own, *keys]
-    secrets = machine.run("sh", "-c", "ls -d /var/lib/centralino/secrets/*").split()
-    return {file: machine.run("cat", file) for file in [*files, *secrets]}
-
-
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     return tmp_path_factory.mktemp("machines")
 
 
 @pytest.fixture(scope="module")
-def first(built, folder, example, figures):
-    """The first start of the qcow2 image with a seed disk, on KVM's devices and a BIOS."""
-    seed = built.seed(folder, host_name="pbx.example.com", telephones=LAN, setup_code=CODE)
+def screen(built, folder, figures):
+    """What the installer showed while it put the system onto an empty disk, unattended."""
+    seed = built.seed(folder / "installer", install_disk="auto", host_name="pbx.example.com",
+                      telephones=LAN, setup_code=CODE)  # fmt: skip
+    disk = empty_disk(folder, 40, DISK)
+    hardware = builds.vmware_bios(cds=(built.output("iso"), seed), cd_first=True)
+    with started(folder / "installing", disk, hardware, extra=("-no-reboot",)) as machine:
+        machine.wait_until_off(1200)
+        figures.add("install", "from power-on to the restart", machine.age_s, "s", INSTALL_WITHIN_S)
+        return machine.serial()
+
+
+@pytest.fixture(scope="module")
+def first(built, folder, screen, example, figures):
+    """The first start of the installed disk, by firmware that wants signatures."""
     text, secrets = yaml_files.dump(example)
     files = {"company.yaml": text, "company.secrets.yaml": yaml.safe_dump(secrets)}
     disc = built.disc(folder, "COMPANY", files)
-    disk = disk_on(built.output("qcow2"), folder, "first.qcow2")
-    hardware = builds.bios(cds=(seed, disc))
+    hardware = builds.secure_boot(cds=(disc,))
     ports = (5060, 1194, *RTP_PORTS)
-    with started(folder / "first", disk, hardware, tcp=OUTSIDE, udp=ports) as machine:
+    with started(folder / "first", folder / DISK, hardware, tcp=OUTSIDE, udp=ports) as machine:
         age = machine.wait("SIP", machine.sip_answers)
         figures.add("start", "first start until SIP answers", age, "s")
         machine.wait("the agent", machine.agent_answers)
         age = machine.wait("every process", lambda: ready(machine))
         figures.add("start", "first start until every process answers", age, "s")
         yield machine
+
+
+@pytest.mark.row("I3")
+def test_an_unattended_installation_shows_how_far_it_is_and_keeps_its_log(screen, first):
+    assert "█" in screen
+    assert "appliance.slot=A" in first.run("cat", "/proc/cmdline")
+    assert {"answers.json", "installer.log"} <= set(first.run("ls", "/data/installer").split())
+
+
+def test_firmware_that_wants_signatures_starts_the_installed_disk(first):
+    kernel = first.run("journalctl", "-k", "-b", "--no-pager", "-o", "cat")
+    assert re.search(r"[Ss]ecure boot enabled", kernel)
 
 
 @pytest.mark.row("I3")
@@ -129,7 +144,7 @@ def test_units_wait_for_each_other_in_one_direction(first):
 
 @pytest.fixture(scope="module")
 def first_identity(first):
-    return identity(first)
+    return identity_of(first)
 
 
 @pytest.mark.row("S2")
@@ -297,8 +312,7 @@ def again(imported, folder, figures):
     imported.run(PYTHON, "-c", UNTIL_IT_SWITCHES, within_s=300)
     imported.cut_power()
     seen = {"before": before}
-    disk = folder / "first.qcow2"
-    with started(folder / "again", disk, builds.bios(), udp=(5060,)) as machine:
+    with started(folder / "again", folder / DISK, builds.bios(), udp=(5060,)) as machine:
         age = machine.wait("SIP", machine.sip_answers)
         figures.add("start", "second start until SIP answers", age, "s")
         machine.wait("the agent", machine.agent_answers)
@@ -316,56 +330,12 @@ def test_a_power_cut_while_applying_leaves_the_old_or_the_new_revision(again):
 
 
 @pytest.mark.row("S2")
-def test_two_machines_of_one_image_share_no_key_and_no_secret(first_identity, installed):
-    one, other = first_identity, installed["identity"]
-    assert one.keys() == other.keys()
-    shared = [name for name in one if one[name] == other[name]]
+def test_two_machines_of_one_image_share_no_key_and_no_secret(again, first_identity, identities):
+    """The other one is the OVA's, whose tests go on beside these or have gone before."""
+    other = identities.of("ova")
+    assert first_identity.keys() == other.keys()
+    shared = [name for name in other if first_identity[name] == other[name]]
     assert not shared
-
-
-@pytest.fixture(scope="module")
-def installed(built, folder, figures):
-    """The medium, unattended, onto an empty disk under a BIOS; then started by signed UEFI."""
-    seed = built.seed(folder / "installer", install_disk="auto", host_name="installed.example.com",
-                      telephones=LAN)  # fmt: skip
-    disk = empty_disk(folder, 40, "installed.qcow2")
-    hardware = builds.vmware_bios(cds=(built.output("iso"), seed), cd_first=True)
-    with started(folder / "installing", disk, hardware, extra=("-no-reboot",)) as machine:
-        machine.wait_until_off(600)
-        seconds, screen = machine.age_s, machine.serial()
-    figures.add("install", "from power-on to the restart", seconds, "s", INSTALL_WITHIN_S)
-    hardware = builds.secure_boot()
-    with started(folder / "installed", disk, hardware, tcp=(443,), udp=(5060,)) as machine:
-        age = machine.wait("SIP", machine.sip_answers)
-        figures.add("start", "UEFI, signed: first start until SIP answers", age, "s")
-        machine.wait("the agent", machine.agent_answers)
-        machine.wait("every process", lambda: ready(machine))
-        # The machine is let go at once: an idle one takes half a core of ours.
-        return {
-            "screen": screen,
-            "identity": identity(machine),
-            "kernel": machine.run("journalctl", "-k", "-b", "--no-pager", "-o", "cat"),
-            "host_name": machine.run("hostname").strip(),
-            "kept": machine.run("ls", "/data/installer").split(),
-            "slot": machine.run("cat", "/proc/cmdline"),
-            "size": int(machine.run("df", "--block-size=1", "--output=size", "/data").split()[1]),
-        }
-
-
-@pytest.mark.row("I3")
-def test_an_unattended_installation_ends_in_a_working_machine(installed):
-    assert installed["host_name"] == "installed.example.com"
-    assert "appliance.slot=A" in installed["slot"]
-    assert {"answers.json", "installer.log"} <= set(installed["kept"])
-    assert installed["size"] > 30 * 2**30
-
-
-def test_the_installer_shows_how_far_it_is(installed):
-    assert "█" in installed["screen"]
-
-
-def test_firmware_that_wants_signatures_starts_the_installed_disk(installed):
-    assert re.search(r"[Ss]ecure boot enabled", installed["kernel"])
 
 
 def test_the_roles_are_clean_by_the_strictest_profile_of_ansible_lint(built):

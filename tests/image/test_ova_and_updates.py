@@ -12,7 +12,7 @@ import time
 import pytest
 
 from tests.image import builds, repack
-from tests.image.inside import BOOT_ID, ask, asked, ready, started_anew
+from tests.image.inside import BOOT_ID, ask, asked, identity_of, ready, started_anew
 from tests.image.test_machines import https
 from tests.support.virtual_machine import disk_on, started
 from tools.image import signing
@@ -103,7 +103,7 @@ def disk(built, folder):
 
 
 @pytest.fixture(scope="module")
-def vmware(built, folder, disk, stick, figures):
+def vmware(built, folder, disk, stick, identities, figures):
     """The OVA by UEFI on VMware's devices, with the properties on a CD."""
     disc = built.disc(folder, "OVF ENV", {"ovf-env.xml": ENVIRONMENT})
     hardware = builds.vmware_uefi(cds=(disc, stick))
@@ -111,6 +111,7 @@ def vmware(built, folder, disk, stick, figures):
     with started(folder / "uefi", disk, hardware, **forwarded) as machine:
         machine.wait("the agent", machine.agent_answers)
         machine.wait("every process", lambda: ready(machine))
+        identities.note("ova", identity_of(machine))
         figures.add("start", "UEFI, VMware: until every process answers", machine.age_s, "s")
         yield machine
 
