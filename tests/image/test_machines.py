@@ -217,7 +217,7 @@ def imported(first, figures):
     assert "Taken into the draft." in said, said
     begin = first.age_s
     said = first.run(program, "apply", "--reason", "example company", within_s=900)
-    if "It goes back" in said:
+    if "goes back" in said:
         # Lines of the company open the packet filter for their carriers.
         first.run(program, "keep")
     figures.add("apply", "the example company, first time", first.age_s - begin, "s")
@@ -300,7 +300,9 @@ from pathlib import Path
 from appliance.apply.client import EngineClient
 client = EngineClient(Path("/run/centralino/engine.sock"))
 job = client.return_to(1, "ada")
-while "switching" not in client.job(job)["steps"]:
+while "switching" not in (known := client.job(job))["steps"]:
+    if known["done"]:
+        raise SystemExit(f"ended before it switched: {known}")
     time.sleep(0.02)
 """
 
