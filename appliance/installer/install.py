@@ -110,7 +110,7 @@ def write_bios(medium: Medium, disk: Disk, table: layout.Layout) -> None:
 def write_start(medium: Medium, device: Path, table: layout.Layout) -> None:
     """The start partition: boot loaders, their settings, and the slot's kernel."""
     run("mkfs.vfat", *start.FAT, "-n", start.ESP_LABEL, device)
-    with mounted(device) as folder:
+    with mounted(device, "vfat") as folder:
         shutil.copytree(medium.start / "esp", folder, dirs_exist_ok=True)
         for name in ("vmlinuz", "initrd"):
             shutil.copyfile(medium.kernel(name), folder / SLOT / name)
@@ -128,7 +128,7 @@ def write_data(device: Path, answers: Mapping[str, Any], keep: bool, progress: P
         run("e2fsck", "-p", device, accepted=(0, 1))
     else:
         run("mke2fs", "-q", "-F", *start.DATA, device)
-    with mounted(device) as folder:
+    with mounted(device, "ext4") as folder:
         own = folder / "installer"
         own.mkdir(mode=0o700, exist_ok=True)
         file = own / "answers.json"
@@ -138,10 +138,13 @@ def write_data(device: Path, answers: Mapping[str, Any], keep: bool, progress: P
 
 
 @contextmanager
-def mounted(device: Path) -> Iterator[Path]:
-    """A file system of the disk, written out when the block is left."""
+def mounted(device: Path, kind: str) -> Iterator[Path]:
+    """A file system of the disk, written out when the block is left.
+
+    Its kind is named: one that was made a moment ago has been seen not to be recognised.
+    """
     with tempfile.TemporaryDirectory(prefix="install-", dir="/run") as folder:
-        run("mount", device, folder)
+        run("mount", "-t", kind, device, folder)
         try:
             yield Path(folder)
         finally:
@@ -150,7 +153,7 @@ def mounted(device: Path) -> Iterator[Path]:
 
 def keep_log(device: Path, log: Path) -> None:
     """Copy the installer's log to the owner's partition."""
-    with mounted(device) as folder:
+    with mounted(device, "ext4") as folder:
         shutil.copyfile(log, folder / "installer" / "installer.log")
 
 
