@@ -108,6 +108,7 @@ class ServerCertificates:
                 self._reload(before)
                 self._require_shown(before)
             except Exception:
+                # Whatever went wrong goes on to the caller; servers must not be left between two.
                 self._take_back(before)
                 raise
             certificate_pairs.tidy(self.folder)

@@ -11,6 +11,7 @@ import pytest
 
 from appliance.system import processes
 from appliance.system.watch import appliance_site, unit_of
+from tests.unit.test_exposure import LIMITS, SYSTEMD_DIFFERS
 from tools import debian_pool
 from tools.image import toolbox
 from tools.image.settings import RECIPE
@@ -18,22 +19,11 @@ from tools.image.settings import RECIPE
 PRIVATE = re.compile(rb"-----BEGIN (?:[A-Z]+ )*PRIVATE KEY-----\s+[A-Za-z0-9+/=\s]{64}")
 PLACES = ("etc", "var", "root", "home", "srv", "usr/lib/centralino", "usr/share/centralino", "data")
 
-EXPOSURE = {
-    "centralino-engine": 5.5,
-    "centralino-live": 1.5,
-    "centralino-portal": 1.5,
-    "centralino-provisioning": 1.5,
-    "centralino-web": 1.8,
-    "centralino-tunnels": 4.0,
-    "centralino-echo": 1.5,
-    "centralino-watch": 2.0,
-    "centralino-first-boot": 5.5,
-    "centralino-slot": 5.0,
-    "centralino-trial": 3.5,
-    "centralino-update": 4.5,
-    "asterisk": 2.0,
-    "nullmailer": 3.0,
-    "coturn": 2.0,
+PACKAGED = {"asterisk": 2.0, "nullmailer": 3.0, "coturn": 2.0}
+EXPOSURE = PACKAGED | {
+    unit: limit + SYSTEMD_DIFFERS
+    for unit, limit in LIMITS.items()
+    if unit.startswith("centralino-") and not unit.endswith("@")
 }
 """Unit -> the most that systemd's own measure may give it: 0 is locked in, 10 is open."""
 

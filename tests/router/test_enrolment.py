@@ -117,11 +117,17 @@ def start(router: Router) -> None:
 
 
 @pytest.fixture(scope="module")
-def first(office: Office, figures: Figures) -> Iterator[Router]:
+def code(office: Office) -> str:
+    """The code by which the branch's router takes its place."""
+    return office.code()
+
+
+@pytest.fixture(scope="module")
+def first(office: Office, code: str, figures: Figures) -> Iterator[Router]:
     """The branch's router, which has taken its place by a code."""
     router = blank(office, office.ground.router, "first")
     began = time.monotonic()
-    take_place(office, router, office.code())
+    take_place(office, router, code)
     until(lambda: office.row()[1] == "Wan1", 60, "its report is on the page")
     figures.add("enrolment", "code to report on the page", time.monotonic() - began, "s", 60)
     yield router
@@ -138,15 +144,22 @@ def test_a_code_at_the_console_makes_a_router_whose_line_and_quality_are_on_the_
     assert re.search(r"PERDITE\s*[0-9]+\.[0-9] %", text, re.IGNORECASE)
 
 
-def test_a_code_is_good_once(office, first):
+def test_a_code_is_good_once(office, first, code):
+    assert_refused(office, code, "used")
+
+
+def test_a_code_that_was_mistyped_is_refused_and_writes_nothing(office, first):
     code = office.code()
-    folder = office.pbx.folder / "wrong"
+    assert_refused(office, ("0" if code[0] != "0" else "1") + code[1:], "wrong")
+
+
+def assert_refused(office, code, name):
+    folder = office.pbx.folder / name
     with new_network("other") as network:
         cable(office.ground.internet, "desk", "192.0.2.1/24", network, "wan1", "192.0.2.2/24")
         network.run("ip", "route", "add", "default", "via", "192.0.2.1")
         office.pbx.network.run("ip", "route", "replace", "192.0.2.0/24", "via", "203.0.113.254")
-        wrong = ("0" if code[0] != "0" else "1") + code[1:]
-        said = router_console.become(network, folder, PUBLIC, wrong)
+        said = router_console.become(network, folder, PUBLIC, code)
         assert "Done" not in said
         assert not (folder / "profile.json").exists()
 
