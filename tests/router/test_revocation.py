@@ -89,21 +89,21 @@ def branch(tmp_path):
             yield layout, authority, log, network
 
 
-def test_a_revoked_router_is_out_within_ten_seconds_and_does_not_come_back(branch, record_property):
+def test_a_revoked_router_is_out_within_ten_seconds_and_does_not_come_back(branch, figures):
     layout, authority, log, _network = branch
     start = time.monotonic()
     assert authority.revoke("branch-1")
     assert vpn_sessions.put_off(layout, "branch-1") == 1
     until(lambda: names(layout) == [])
     took = time.monotonic() - start
-    record_property("out_after_s", round(took, 2))
+    figures.add("revocation", "a revoked router is out", took, "s", WITHIN_S)
     assert took <= WITHIN_S
     until(lambda: "certificate revoked" in log.read_text())
     assert names(layout) == []
 
 
 @pytest.mark.row("B5")
-def test_a_spare_comes_in_where_the_router_before_it_is_kept_out(branch, record_property):
+def test_a_spare_comes_in_where_the_router_before_it_is_kept_out(branch, figures):
     layout, authority, log, network = branch
     spare = authority.issue("branch-1")
     authority.revoke("branch-1", below=spare.record.generation)
@@ -111,7 +111,7 @@ def test_a_spare_comes_in_where_the_router_before_it_is_kept_out(branch, record_
     until(lambda: "certificate revoked" in log.read_text())
     with openvpn(network, router(layout.prefix, "spare", spare)):
         took = until(lambda: names(layout) == ["branch-1"])
-        record_property("in_after_s", round(took, 2))
+        figures.add("revocation", "its spare is in", took, "s")
         refused = log.read_text().count("certificate revoked")
         until(lambda: log.read_text().count("certificate revoked") > refused)
         assert names(layout) == ["branch-1"]

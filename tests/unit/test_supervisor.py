@@ -1,6 +1,8 @@
 """The parts of the supervisor that need no processes."""
 
 import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
@@ -11,6 +13,7 @@ from appliance.system.machine import Facts
 from appliance.system.processes import Site, in_start_order, table
 from tools.checkout.keeper import Pause
 from tools.checkout.logs import Log
+from tools.checkout.place import python_path
 from tools.checkout.settings import Settings, SettingsError, settings
 
 
@@ -80,3 +83,14 @@ def test_settings_are_kept_and_the_command_line_comes_first(tmp_path):
 def test_a_port_that_is_none_is_refused_by_its_name(tmp_path, text):
     with pytest.raises(SettingsError, match="WEB_PORT"):
         settings(tmp_path / "none", {"WEB_PORT": text})
+
+
+def test_our_packages_are_found_in_the_checkout_itself_wherever_it_is_installed_from():
+    top = Path(__file__).resolve().parent.parent.parent
+    packages = ("appliance", "ari_apps", "failover_router", "portal", "provisioning")
+    script = f"from importlib.util import find_spec as f; print(*(f(n).origin for n in {packages}))"
+    # -S: without the note by which an installation leads to the place of the checkout.
+    command = [sys.executable, "-S", "-c", script]
+    environment = {"PYTHONPATH": python_path(top)}
+    said = subprocess.run(command, env=environment, cwd="/", check=True, capture_output=True)
+    assert [Path(each).parent.name for each in said.stdout.decode().split()] == list(packages)

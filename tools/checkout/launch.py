@@ -13,6 +13,7 @@ from appliance import credentials
 from appliance.apply import atomic
 from appliance.system.accounts import Identity, identity
 from appliance.system.processes import Process, Site
+from tools.checkout.place import python_path
 
 UMASK = 0o027
 
@@ -61,7 +62,7 @@ class Launcher:
             "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
             "LANG": "C.UTF-8",
             "PYTHONUNBUFFERED": "1",
-            "PYTHONPATH": str(self.working_folder()),
+            "PYTHONPATH": python_path(self.working_folder()),
             "CENTRALINO_PREFIX": str(layout.prefix),
         }
         if process.account != "root":

@@ -14,6 +14,13 @@ sockets may have 107 bytes (unix(7)), and reachable for every account, which a c
 below /root is not."""
 
 
+def python_path(checkout: Path) -> str:
+    """Where Python finds our packages. Without the second folder it would follow the
+    installation's note to where the checkout really lies, such as below /root, which the
+    accounts of processes may not enter."""
+    return f"{checkout}:{checkout / 'failover-router'}"
+
+
 @dataclass(frozen=True, slots=True)
 class Place:
     """`top` is the checkout; its `.run` holds everything that a run writes."""

@@ -20,7 +20,7 @@ from appliance.system import records, status_board
 from appliance.system.machine import write_facts
 from tools import debian_root
 from tools.checkout import ports
-from tools.checkout.place import INSIDE, Place
+from tools.checkout.place import INSIDE, Place, python_path
 from tools.checkout.settings import Settings, SettingsError, facts, keep, own_addresses, settings
 from tools.checkout.supervisor import NAME as SUPERVISOR
 from tools.checkout.supervisor import end_leftovers
@@ -149,7 +149,7 @@ def _begin_supervisor(place: Place, root: Path | None, *, demo: bool) -> None:
             stdout=log,
             stderr=subprocess.STDOUT,
             start_new_session=True,
-            env={**os.environ, "PYTHONPATH": str(INSIDE)},
+            env={**os.environ, "PYTHONPATH": python_path(INSIDE)},
         )
     deadline = time.monotonic() + 20
     while not status_board.read(place.status):
