@@ -187,6 +187,8 @@ class SupportFile:
         known = {secret.reveal() for secret in self.engine.machine.secrets.values()}
         made = (self.layout.state / "secrets").glob("*")
         known |= {path.read_text("utf-8", "replace").strip() for path in made if path.is_file()}
+        for folder in (self.layout.certificates, self.layout.state / "vpn"):
+            known |= set(_lines_of_keys(folder))
         for number in self.engine.store.numbers():
             state = registry.decode(self.engine.store.state_data(number))
             for part in state.services.values():
@@ -201,6 +203,14 @@ class SupportFile:
             return _KEYS.sub(HIDDEN, content)
 
         return hide
+
+
+def _lines_of_keys(folder: Path) -> Iterator[str]:
+    """The lines of every private key below `folder`: one alone is a part of the secret, too."""
+    for path in folder.rglob("*"):
+        if path.is_file():
+            for key in _KEYS.findall(path.read_bytes()):
+                yield from key.decode("ascii", "replace").splitlines()[1:-1]
 
 
 _KEYS = re.compile(

@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import subprocess
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -55,10 +55,14 @@ def patience_s(process: Process) -> float | None:
 
 @dataclass(slots=True)
 class Watch:
-    """Knows since when each unit has been silent. `restart` is told the unit to restart."""
+    """Knows since when each unit has been silent. `restart` is told the unit to restart.
+
+    `active` says which of some units have started and not been stopped. It is asked about
+    silent ones alone: what answers runs, and systemd works for every question.
+    """
 
     table: Iterable[Process]
-    active: Callable[[str], bool]
+    active: Callable[[Sequence[str]], Collection[str]]
     restart: Callable[[str], None]
     clock: Callable[[], float] = time.monotonic
     _silent_since: dict[str, float] = field(default_factory=dict)
@@ -66,19 +70,23 @@ class Watch:
 
     def look(self) -> None:
         """Ask every process once."""
-        for process in self.table:
-            limit = patience_s(process)
-            if limit is not None:
-                self._look_at(process, unit_of(process), limit)
-
-    def _look_at(self, process: Process, unit: str, limit: float) -> None:
+        watched = {unit_of(each): each for each in self.table if patience_s(each) is not None}
+        silent = {unit: said for unit, each in watched.items() if (said := each.ready.problem())}
         # One that is starting, stopping or failed is systemd's business.
-        active = self.active(unit)
-        problem = process.ready.problem() if active else ""
-        if not problem:
-            self._silent_since.pop(unit, None)
-            (self._has_answered.add if active else self._has_answered.discard)(unit)
-            return
+        active = self.active(list(silent)) if silent else ()
+        for unit, process in watched.items():
+            if unit not in silent:
+                self._silent_since.pop(unit, None)
+                self._has_answered.add(unit)
+            elif unit in active:
+                self._count(unit, process, silent[unit])
+            else:
+                self._silent_since.pop(unit, None)
+                self._has_answered.discard(unit)
+
+    def _count(self, unit: str, process: Process, problem: str) -> None:
+        """Restart a silent unit whose patience is at its end."""
+        limit = patience_s(process) or 0.0
         limit = limit if unit in self._has_answered else max(limit, FIRST_ANSWER_S)
         since = self._silent_since.setdefault(unit, self.clock())
         if self.clock() - since >= limit:
@@ -88,8 +96,10 @@ class Watch:
             self.restart(unit)
 
 
-def _active(unit: str) -> bool:
-    return subprocess.run(["systemctl", "is-active", "--quiet", unit]).returncode == 0
+def _active(units: Sequence[str]) -> set[str]:
+    command = ["systemctl", "is-active", *units]
+    said = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False).stdout.split()
+    return {unit for unit, state in zip(units, said, strict=False) if state == "active"}
 
 
 def _restart(unit: str) -> None:

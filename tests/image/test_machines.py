@@ -76,6 +76,12 @@ def https(machine, path="/health"):
         return 0
 
 
+def reached(machine):
+    """Whether its portal is reached from outside; the first page after a start takes a while."""
+    machine.wait("its portal", lambda: https(machine) == 200, 120, every_s=5)
+    return True
+
+
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     return tmp_path_factory.mktemp("machines")
@@ -127,7 +133,7 @@ def test_firmware_that_wants_signatures_starts_the_installed_disk(first):
 @pytest.mark.row("K1")
 def test_a_new_machine_answers_telephones_and_browsers(first):
     assert first.sip_answers()
-    assert https(first) == 200
+    assert reached(first)
     assert first.run("hostname").strip() == "pbx.example.com"
 
 
@@ -167,6 +173,15 @@ def test_the_code_of_the_seed_is_on_the_console_with_the_address(first):
         "the console", lambda: CODE in first.serial() and "https://10.0.2.15/" in first.serial()
     )
     assert "▀" in first.serial()
+
+
+def test_the_monitor_shows_what_the_serial_line_shows(first):
+    def shown():
+        # The kernel's copy of the screen, without colours (vcs(4)).
+        screen = first.run("cat", "/dev/vcs1")
+        return CODE in screen and "https://10.0.2.15/" in screen
+
+    first.wait("the console of the monitor", shown, every_s=5)
 
 
 def test_a_machine_works_without_names_and_without_the_internet(first):

@@ -31,7 +31,11 @@ class Asked:
 
 def watching(*table, active=lambda _unit: True):
     restarted, clock = [], Clock()
-    return watch.Watch(table, active, restarted.append, clock), restarted, clock
+
+    def chosen(units):
+        return {unit for unit in units if active(unit)}
+
+    return watch.Watch(table, chosen, restarted.append, clock), restarted, clock
 
 
 def test_a_process_is_restarted_only_after_it_was_silent_for_its_patience():
@@ -48,6 +52,17 @@ def test_a_process_is_restarted_only_after_it_was_silent_for_its_patience():
     assert restarted == ["centralino-portal.service"]
 
 
+def test_systemd_is_not_asked_about_processes_that_answer():
+    asked = []
+    portal, web = Asked("portal"), Asked("web")
+    watcher, _, _ = watching(portal, web, active=asked.append)
+    watcher.look()
+    assert asked == []
+    web.said = "no answer"
+    watcher.look()
+    assert asked == ["centralino-web.service"]
+
+
 def test_an_answer_in_between_begins_the_count_anew():
     portal = Asked("portal")
     watcher, restarted, clock = watching(portal)
@@ -61,9 +76,9 @@ def test_a_process_that_was_just_started_is_given_time_for_its_first_answer():
     portal, up = Asked("portal"), [True]
     watcher, restarted, clock = watching(portal, active=lambda _unit: up[0])
     watcher.look()
-    up[0] = False
+    up[0], portal.said = False, "no answer"
     watcher.look()
-    up[0], portal.said = True, "no answer"
+    up[0] = True
     watcher.look()
     clock.now = watch.FIRST_ANSWER_S - 1
     watcher.look()

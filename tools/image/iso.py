@@ -18,7 +18,7 @@ from tools.image.settings import RECIPE, Settings
 LABEL = f"{product.SLUG.upper()}_INSTALL"
 LIVE_LINE = (
     "console=ttyS0,115200 console=tty0 quiet loglevel=4 systemd.unit=appliance-installer.target "
-    "fstab=no systemd.gpt_auto=no nopersistence noeject"
+    "systemd.show_status=error fstab=no systemd.gpt_auto=no nopersistence noeject"
 )
 _EFI_KIB = 8192
 

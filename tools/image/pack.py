@@ -18,7 +18,7 @@ from tools.image.settings import RECIPE, Settings
 
 KERNEL_LINE = (
     "console=ttyS0,115200 console=tty0 quiet loglevel=4 panic=10 systemd.gpt_auto=no "
-    "systemd.show_status=auto"
+    "systemd.show_status=error"
 )
 _GRUB = "usr/lib/grub/i386-pc"
 _BIOS_MODULES = (
