@@ -28,7 +28,7 @@ PORTAL = [
     "phonenumbers>=8.12",
     "pyyaml>=6.0",
     "click>=8.1",
-    "gunicorn>=20.1",
+    "gunicorn>=25.1",
 ]
 COPIES = ["paramiko>=3.4", "smbprotocol>=1.13", "minio>=7.2.8", "urllib3>=2.0"]
 """For copies of backups on other machines."""

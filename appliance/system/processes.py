@@ -181,6 +181,8 @@ def _portal(site: Site) -> Process:
             *("--worker-class", "gthread", "--workers", "2", "--threads", "8"),
             # Read once for both workers, and before the door opens.
             "--preload",
+            # Nobody steers it through a socket of its own, and its account has no home for one.
+            "--no-control-socket",
             *("--graceful-timeout", "8", "--timeout", "60", "--forwarded-allow-ips", "*"),
             "portal.core.upgrade:upgraded_app()",
         ),

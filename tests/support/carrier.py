@@ -185,8 +185,11 @@ class Carrier:
     def speaks_again(self, peer: str) -> None:
         self.network.run("ip", "route", "del", "blackhole", f"{peer}/32", "metric", "1")
 
-    def call(self, customer: str, did: str, *, caller: str = "", name: str = "") -> None:
-        """Call a number of the customer. The outcome is in `results()`."""
+    def call(
+        self, customer: str, did: str, *, caller: str = "", name: str = "", echo: bool = False
+    ) -> None:
+        """Call a number of the customer, who hears nothing, or with `echo` what they say. The
+        outcome is in `results()`."""
         known = self.customers[customer]
         target = f"PJSIP/{did}@{customer}"
         if known.password and not known.address:
@@ -200,7 +203,8 @@ class Carrier:
         }
         for key, value in values.items():
             self.console.ask(f'dialplan set global {key} "{value}"')
-        self.console.ask("channel originate Local/s@to-customer application Wait 60")
+        speaker = "Echo" if echo else "Wait 60"
+        self.console.ask(f"channel originate Local/s@to-customer application {speaker}")
 
     def results(self, at_least: int = 1, within_s: float = SOON_S) -> list[tuple[str, str]]:
         """(Asterisk's word for the outcome, cause) of calls that ended without an answer."""

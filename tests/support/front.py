@@ -100,7 +100,8 @@ def portal_server(pbx: Pbx, *accounts: tuple[str, str, str, str]) -> Iterator[No
     _fill(pbx, accounts)
     bind = ("--bind", f"unix:{layout.socket_of('portal')}", "--worker-class", "gthread")
     many = ("--workers", "2", "--threads", "4", "--preload", "--forwarded-allow-ips", "*")
-    command = [sys.executable, "-m", "gunicorn", *bind, *many, "portal.core.app:create_app()"]
+    alone = ("--no-control-socket", "portal.core.app:create_app()")
+    command = [sys.executable, "-m", "gunicorn", *bind, *many, *alone]
     environment = {
         **os.environ,
         credentials.VARIABLE: str(handed),
