@@ -7,43 +7,22 @@ reset; later starts find the mark and leave everything as it is.
 from __future__ import annotations
 
 import logging
-import subprocess
 
-from appliance.firstboot import answers, identity, sources
-
-log = logging.getLogger("first-boot")
-
-
-def collect() -> tuple[answers.Answers, list[str], list[str]]:
-    """The answers of all sources, the names of those, and what was not taken."""
-    known, named, refused = answers.Answers(), [], []
-    for source, given in sources.everything():
-        found, complaints = answers.read(given)
-        known = known.filled_up(found)
-        named.append(source)
-        refused += [f"{source}: {each}" for each in complaints]
-    return known, named, refused
+from appliance.firstboot import ssh_keys
+from appliance.firstboot.places import Places, read_mark
 
 
 def main() -> None:
     """Entry point of `python -m appliance.firstboot`."""
     logging.basicConfig(level=logging.INFO, format="%(name)s %(levelname)s %(message)s")
-    places = identity.Places()
-    if identity.read_mark(places) is not None:
-        identity.make_ssh_keys(places)
+    places = Places()
+    if read_mark(places) is not None:
+        ssh_keys.make(places)
         return
-    known, named, refused = collect()
-    if not named:
-        # A disk may still be on its way; wait for what is plugged in, and look once more.
-        subprocess.run(["udevadm", "settle", "--timeout=10"], check=False)
-        known, named, refused = collect()
-    refused += identity.settle(places, known)
-    for each in refused:
-        log.warning("not taken: %s", each)
-    identity.write_mark(places, named, refused)
-    # It may run already, with what was there before; waiting for it would be a cycle.
-    subprocess.run(["systemctl", "--no-block", "try-restart", "systemd-resolved"], check=False)
-    log.info("settled with the answers of: %s", ", ".join(named) or "nobody")
+    # Everything waits for this unit: only the first start reads what only it needs.
+    from appliance.firstboot import settling
+
+    settling.settle_machine(places)
 
 
 if __name__ == "__main__":

@@ -11,7 +11,8 @@ import pwd
 import shutil
 
 from appliance.apply import atomic
-from appliance.firstboot import health, identity
+from appliance.firstboot import health
+from appliance.firstboot.places import Places
 from appliance.state.tokens import new_code
 from appliance.system import accounts
 from appliance.terminal.screen import Screen, bold
@@ -21,7 +22,7 @@ FILE = "recovery-code"
 PAGE = "setup/recovery"
 
 
-def lay_code(places: identity.Places) -> str:
+def lay_code(places: Places) -> str:
     """Write a fresh code where the portal looks for it, and return it."""
     code = new_code()
     file = places.layout.state_of("portal") / FILE
@@ -39,7 +40,7 @@ def lay_code(places: identity.Places) -> str:
 
 def main() -> None:
     """Entry point of `python -m appliance.firstboot.administrator`."""
-    screen, text, places = Screen(), Texts(language_of(os.environ)), identity.Places()
+    screen, text, places = Screen(), Texts(language_of(os.environ)), Places()
     screen.say(text("Whoever types the code below becomes administrator of the portal."))
     question = text("Type %(word)s to go on, anything else to go back", word=text("yes"))
     if screen.line(question) != text("yes"):

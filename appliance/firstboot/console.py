@@ -13,14 +13,17 @@ import sys
 import time
 
 from appliance import product
-from appliance.firstboot import actions, health, identity
+from appliance.firstboot import actions, health
 from appliance.firstboot.health import Health
+from appliance.firstboot.places import Places
 from appliance.terminal.screen import Screen, bold, printable
 from appliance.terminal.texts import Texts
 
 LOOK_EVERY_S = 5.0
+LOOK_AT_CODE_EVERY_S = 15.0
 LOOK_RARELY_S = 60.0
-"""Once everything works, the screen is looked at again this often."""
+"""Once everything works, the screen is looked at again this often; while the setup code still
+stands there, a little more often."""
 
 
 def lines(state: Health, text: Texts) -> list[str]:
@@ -42,6 +45,12 @@ def lines(state: Health, text: Texts) -> list[str]:
     return [*shown, "", text("Press the letter of what is to be done:"), *menu(text)]
 
 
+def _look_again_s(state: Health) -> float:
+    if state.problems:
+        return LOOK_EVERY_S
+    return LOOK_AT_CODE_EVERY_S if state.setup_code else LOOK_RARELY_S
+
+
 def warnings(state: Health, text: Texts) -> list[str]:
     """What somebody should know of."""
     found = []
@@ -52,7 +61,10 @@ def warnings(state: Health, text: Texts) -> list[str]:
     if state.left:
         sentence = "Version %(version)s did not work: the former one is back."
         found.append(bold(text(sentence, version=printable(state.left))))
-    found += [f"{name}: {printable(problem)}" for name, problem in state.problems.items()]
+    if state.problems and state.starting:
+        found.append(text("Still starting: %(processes)s", processes=", ".join(state.problems)))
+    else:
+        found += [f"{name}: {printable(problem)}" for name, problem in state.problems.items()]
     if state.refused and state.setup_code:
         found += [text("Answers that were not taken:"), *map(printable, state.refused)]
     return ["", *found] if found else []
@@ -82,7 +94,7 @@ def menu(text: Texts) -> list[str]:
 class Console:
     """Shows the machine and does what is asked at one terminal."""
 
-    def __init__(self, screen: Screen, places: identity.Places) -> None:
+    def __init__(self, screen: Screen, places: Places) -> None:
         self.screen = screen
         self.places = places
         self.text = Texts()
@@ -96,8 +108,7 @@ class Console:
             if shown != drawn:
                 self.screen.show(shown)
                 drawn = shown
-            calm = not state.problems and not state.setup_code
-            pressed = self.screen.key(LOOK_RARELY_S if calm else LOOK_EVERY_S)
+            pressed = self.screen.key(_look_again_s(state))
             if pressed:
                 self.obey(pressed)
                 drawn = []
@@ -105,7 +116,7 @@ class Console:
     def obey(self, key: str) -> None:
         """Do what a letter stands for."""
         doing = {
-            "a": self.address,
+            "a": lambda: self.hook("address"),
             "r": lambda: self.ask_and("Restart now? Calls end.", actions.restart),
             "o": lambda: self.ask_and("Switch off now? Calls end.", actions.power_off),
             "b": lambda: self.hook("restore"),
@@ -116,16 +127,6 @@ class Console:
         }
         if key in doing:
             doing[key]()
-
-    def address(self) -> None:
-        """Ask for an address and give it to the machine."""
-        text = self.text
-        given = {
-            "address": self.screen.line(text("Address with prefix length (empty: DHCP)")),
-            "gateway": self.screen.line(text("Gateway (empty: none)")),
-            "dns": self.screen.line(text("DNS servers, separated by blanks")),
-        }
-        self.report("; ".join(actions.change_address(self.places, given)))
 
     def ask_and(self, question: str, action: object) -> None:
         """Do something after a typed yes."""
@@ -165,7 +166,7 @@ def main() -> None:
     """Entry point of `python -m appliance.firstboot.console`."""
     logging.basicConfig(level=logging.INFO, format="%(name)s %(levelname)s %(message)s")
     try:
-        Console(Screen(), identity.Places()).run()
+        Console(Screen(), Places()).run()
     except EOFError:
         sys.exit(0)
 

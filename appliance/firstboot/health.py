@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import json
 import subprocess
+import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from appliance.firstboot import identity
+from appliance.firstboot.places import Places, read_mark
 from appliance.system import processes
 from appliance.system.watch import appliance_site
 from appliance.updates import records, release
 from appliance.updates.records import Records
 from appliance.updates.slot_disk import running_slot
+
+START_WITHIN_S = 300.0
+"""Since the machine was switched on, which is what Linux's monotonic clock counts."""
 
 NO_DATA = Path("/run/centralino-no-data")
 
@@ -22,6 +26,8 @@ NO_DATA = Path("/run/centralino-no-data")
 @dataclass(frozen=True, slots=True)
 class Health:
     """The machine at one moment. `problems` maps a process to what is wrong with it.
+
+    `starting`: switched on a short while ago, so that silence is no fault yet.
 
     `version` runs; `trial` is the version that is on trial, `left` the one that was left
     again at last, each "" when there is none.
@@ -34,6 +40,7 @@ class Health:
     problems: dict[str, str]
     refused: tuple[str, ...]
     data_lost: bool
+    starting: bool = False
     version: str = ""
     trial: str = ""
     left: str = ""
@@ -47,9 +54,9 @@ class Health:
         return f"https://[{first}]/" if ":" in first else f"https://{first}/"
 
 
-def look(places: identity.Places) -> Health:
+def look(places: Places) -> Health:
     """Look at everything once; takes as long as the slowest process does to answer."""
-    mark = identity.read_mark(places) or {}
+    mark = read_mark(places) or {}
     refused = mark.get("refused")
     kept = records.of(places.layout)
     return Health(
@@ -60,6 +67,7 @@ def look(places: identity.Places) -> Health:
         problems=_problems(places),
         refused=tuple(map(str, refused)) if isinstance(refused, list) else (),
         data_lost=NO_DATA.exists(),
+        starting=time.monotonic() < START_WITHIN_S,
         version=release.of_this_system().version,
         trial=str(kept.read("trial").get("version", "")),
         left=_left(kept),
@@ -90,7 +98,7 @@ def _going(address: Mapping[str, Any]) -> bool:
     return bool(address.get("deprecated") or address.get("temporary"))
 
 
-def _problems(places: identity.Places) -> dict[str, str]:
+def _problems(places: Places) -> dict[str, str]:
     table = processes.table(appliance_site(places.prefix))
     asked = ((process.name, process.ready.problem()) for process in table)
     return {name: problem for name, problem in asked if problem}

@@ -7,49 +7,26 @@ all is done is written last.
 from __future__ import annotations
 
 import ipaddress
-import json
-import os
 import pwd
 import shutil
 import socket
-import subprocess
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from appliance import product
 from appliance.apply import atomic
-from appliance.firstboot import wishes
+from appliance.firstboot import ssh_keys, wishes
 from appliance.firstboot.answers import Answers
+from appliance.firstboot.places import Places
 from appliance.services import registry
 from appliance.state.codec import canonical_json
-from appliance.state.machine import Layout, Machine
+from appliance.state.machine import Machine
 from appliance.state.references import References
 from appliance.state.system_state import encode_system
 from appliance.system import accounts, network
 from appliance.system.machine import Managed, read_facts, write_facts
 
 DEFAULT_HOST_NAME = product.SLUG
-
-
-@dataclass(frozen=True, slots=True)
-class Places:
-    """The files of a machine below `prefix`; / except in tests."""
-
-    prefix: Path = Path("/")
-
-    def etc(self, name: str) -> Path:
-        path = self.prefix / "etc" / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        return path
-
-    @property
-    def layout(self) -> Layout:
-        return Layout(self.prefix)
-
-    @property
-    def mark(self) -> Path:
-        """Written last: what the first start settled, for the console and for support."""
-        return self.layout.state / "first-boot.json"
 
 
 def settle(places: Places, answers: Answers) -> list[str]:
@@ -61,7 +38,7 @@ def settle(places: Places, answers: Answers) -> list[str]:
     write_telephone_networks(places, answers.telephones)
     write_machine_facts(places, name, answers.address if wanted.managed else "")
     write_first_state(places, answers, wanted)
-    make_ssh_keys(places)
+    ssh_keys.make(places)
     if answers.setup_code:
         keep_setup_code(places, answers.setup_code)
     return refused
@@ -148,23 +125,6 @@ def managed(places: Places) -> tuple[Managed, ...]:
     return ("network", "firewall", "vpn", "bans") if ours else ("firewall", "vpn", "bans")
 
 
-def make_ssh_keys(places: Places) -> None:
-    """The machine's own SSH keys; those that are there stay."""
-    folder = places.etc("ssh/ssh_host_ed25519_key").parent
-    for kind in ("ed25519", "ecdsa"):
-        key = folder / f"ssh_host_{kind}_key"
-        if key.exists():
-            continue
-        scratch = folder / f".new_{kind}_key"
-        for leftover in (scratch, scratch.with_suffix(".pub")):
-            leftover.unlink(missing_ok=True)
-        command = ["ssh-keygen", "-q", "-t", kind, "-N", "", "-C", "", "-f", str(scratch)]
-        subprocess.run(command, check=True, stdin=subprocess.DEVNULL)
-        os.replace(f"{scratch}.pub", f"{key}.pub")
-        os.replace(scratch, key)
-    atomic.sync_folder(folder)
-
-
 def keep_setup_code(places: Places, code: str) -> None:
     """The code that was chosen beforehand, where the portal looks for it."""
     folder = places.layout.state_of("portal")
@@ -176,19 +136,3 @@ def keep_setup_code(places: Places, code: str) -> None:
         return
     for path in (folder, folder / "setup-code"):
         shutil.chown(path, account.pw_uid, accounts.WEB_GROUP)
-
-
-def read_mark(places: Places) -> dict[str, object] | None:
-    """What the first start left; None when there was none yet."""
-    try:
-        data = json.loads(places.mark.read_bytes())
-    except (FileNotFoundError, ValueError):
-        return None
-    return data if isinstance(data, dict) else None
-
-
-def write_mark(places: Places, sources: list[str], refused: list[str]) -> None:
-    """Note that the first start is done, whom it believed and what it did not take."""
-    places.mark.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
-    data = {"sources": sources, "refused": refused}
-    atomic.write_file(places.mark, json.dumps(data, indent=1).encode(), 0o644)

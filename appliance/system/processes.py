@@ -14,7 +14,7 @@ from pathlib import Path
 from appliance import credentials
 from appliance.asterisk.runtime import Runtime
 from appliance.state.machine import Layout
-from appliance.system import accounts, vpn
+from appliance.system import accounts, vpn_authority
 from appliance.system.machine import Facts
 from appliance.system.readiness import (
     AsteriskBooted,
@@ -242,7 +242,7 @@ def _tunnels(site: Site) -> Process:
 
 
 def _echo(site: Site) -> Process:
-    settings = site.layout.current / "root" / vpn.FOLDER / "echo.json"
+    settings = site.layout.current / "root" / vpn_authority.FOLDER / "echo.json"
     folder = site.layout.run_of("echo")
     return Process(
         name="echo",

@@ -31,6 +31,7 @@ from appliance.state.fields import (
 )
 from appliance.state.machine import Layout, Machine
 from appliance.state.references import Reference, References
+from appliance.system.vpn_authority import FOLDER as FOLDER
 from appliance.system.vpn_lines import Interface as Interface
 from appliance.system.vpn_lines import Ipv4 as Ipv4
 from appliance.system.vpn_lines import Ipv4Network as Ipv4Network
@@ -316,7 +317,6 @@ def _own_networks(state: State) -> Iterable[tuple[str, str]]:
 DEVICES = ("branch0", "branch1", "branch2")
 """The appliance's ends of the tunnels."""
 
-FOLDER = "etc/centralino/vpn"
 MOST_STARTS = 1000
 """Handshakes begun in ten seconds: every branch after a power cut, and some strangers."""
 

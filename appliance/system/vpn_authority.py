@@ -33,6 +33,9 @@ from appliance.state.codec import canonical_json, decode, encode
 from appliance.state.fields import Secret
 from appliance.system import openssl
 
+FOLDER = "etc/centralino/vpn"
+"""Of all files of the tunnels, below the folder of the applied ones."""
+
 AUTHORITY_DAYS = 7300
 ROUTER_DAYS = 3650
 """A router in a cupboard must not go silent by itself: it is ended by revocation."""

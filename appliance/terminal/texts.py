@@ -59,6 +59,7 @@ ITALIAN: Mapping[str, str] = MappingProxyType(
             "Digitare %(word)s per proseguire, altro per tornare indietro"
         ),
         "Done.": "Fatto.",
+        "Still starting: %(processes)s": "Ancora in avvio: %(processes)s",
         "This did not work: %(why)s": "Operazione non riuscita: %(why)s",
         "Press Enter.": "Premere Invio.",
         "Logs hold telephone numbers. Put them into the file? [y/N]": (

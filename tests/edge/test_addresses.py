@@ -16,7 +16,9 @@ from appliance.apply.daemon import Clients, EngineServer
 from appliance.apply.errors import Undone
 from appliance.apply.jobs import Jobs
 from appliance.apply.verbs import Verbs, describe
-from appliance.firstboot import actions, identity
+from appliance.firstboot import address as asked_address
+from appliance.firstboot import identity
+from appliance.firstboot.places import Places
 from appliance.system import console_address, network_follow
 from appliance.system.console_address import ConsoleAddress
 from appliance.system.machine import read_facts
@@ -178,10 +180,10 @@ def console(settled, monkeypatch):
     (layout.prefix / "etc/hostname").write_text("pbx.example.com\n")
     # The console tells networkd by its own hand when the engine cannot.
     told = ("networkctl", "reload")
-    monkeypatch.setattr(actions, "tell_networkd", lambda: settled.host.run(told))
+    monkeypatch.setattr(asked_address, "tell_networkd", lambda: settled.host.run(told))
 
     def give(**given):
-        return actions.change_address(identity.Places(layout.prefix), given)
+        return asked_address.change_address(Places(layout.prefix), given)
 
     return give
 

@@ -6,8 +6,9 @@ import xml.sax.saxutils
 
 import pytest
 
-from appliance.firstboot import administrator, answers, console, identity, sources
+from appliance.firstboot import administrator, answers, console, identity, sources, ssh_keys
 from appliance.firstboot.health import Health, addresses_of
+from appliance.firstboot.places import Places
 from appliance.services import registry
 from appliance.system import network
 from appliance.system.machine import read_facts
@@ -127,7 +128,7 @@ def test_a_nocloud_disk_gives_a_name_and_json():
 
 def places(tmp_path):
     (tmp_path / "etc/ssh").mkdir(parents=True)
-    return identity.Places(tmp_path)
+    return Places(tmp_path)
 
 
 def test_a_machine_knows_its_own_name_without_a_server(tmp_path):
@@ -143,7 +144,7 @@ def image(tmp_path, monkeypatch):
     monkeypatch.setattr(identity, "first_interface", lambda: "ens192")
     (tmp_path / "etc/systemd/network").mkdir(parents=True)
     (tmp_path / "etc/systemd/network/90-dhcp.network").touch()
-    return identity.Places(tmp_path)
+    return Places(tmp_path)
 
 
 def first_wishes(places, told):
@@ -225,11 +226,11 @@ def test_two_machines_make_different_ssh_keys_and_each_keeps_its_own(tmp_path):
     made = []
     for name in ("one", "two"):
         where = places(tmp_path / name)
-        identity.make_ssh_keys(where)
+        ssh_keys.make(where)
         key = tmp_path / name / "etc/ssh/ssh_host_ed25519_key"
         made.append(key.read_bytes())
         assert stat.S_IMODE(key.stat().st_mode) == 0o600
-        identity.make_ssh_keys(where)
+        ssh_keys.make(where)
         assert key.read_bytes() == made[-1]
     assert made[0] != made[1]
 
@@ -237,7 +238,7 @@ def test_two_machines_make_different_ssh_keys_and_each_keeps_its_own(tmp_path):
 def test_a_key_cut_off_while_it_was_made_is_made_again(tmp_path):
     where = places(tmp_path)
     (tmp_path / "etc/ssh/.new_ed25519_key").write_text("half a key")
-    identity.make_ssh_keys(where)
+    ssh_keys.make(where)
     assert (tmp_path / "etc/ssh/ssh_host_ed25519_key").exists()
     assert not (tmp_path / "etc/ssh/.new_ed25519_key").exists()
 
@@ -301,7 +302,7 @@ def test_addresses_are_read_although_ip_tells_of_filtered_ones_as_nothing():
 
 
 def test_the_code_that_leads_back_into_the_portal_is_readable_for_nobody_else(tmp_path):
-    places = identity.Places(tmp_path)
+    places = Places(tmp_path)
     folder = places.layout.state_of("portal")
     folder.mkdir(parents=True)
     first = administrator.lay_code(places)
@@ -313,6 +314,13 @@ def test_the_code_that_leads_back_into_the_portal_is_readable_for_nobody_else(tm
     assert [path.name for path in folder.iterdir()] == [administrator.FILE]
 
 
+def test_what_still_starts_is_named_without_alarm():
+    late = health(problems={"portal": "no answer on portal.sock"}, starting=True)
+    shown = "\n".join(console.lines(late, Texts("it")))
+    assert "Ancora in avvio: portal" in shown
+    assert "portal.sock" not in shown
+
+
 def test_the_console_tells_of_a_version_that_did_not_work():
     state = health(version="1.0.0", left="1.1.0")
     shown = "\n".join(console.lines(state, Texts("en")))
@@ -322,7 +330,7 @@ def test_the_console_tells_of_a_version_that_did_not_work():
 
 @pytest.mark.row("S6")
 def test_networks_of_telephones_are_the_first_wish_of_the_firewall(tmp_path):
-    places = identity.Places(tmp_path)
+    places = Places(tmp_path)
     told = answers.Answers(telephones=("192.0.2.0/24",))
     identity.write_first_state(places, told, network.State())
     state = registry.decode(json.loads(places.layout.first_state.read_bytes()))
@@ -341,6 +349,6 @@ def test_a_server_that_had_its_addresses_before_keeps_them(tmp_path, files, mana
     for name in files:
         (tmp_path / name).parent.mkdir(parents=True)
         (tmp_path / name).touch()
-    places = identity.Places(tmp_path)
+    places = Places(tmp_path)
     identity.write_machine_facts(places, "pbx", "")
     assert read_facts(places.layout).manages == managed
