@@ -17,6 +17,7 @@ from pathlib import Path
 from appliance import product
 from tools.image.settings import CHECKOUT, Settings
 from tools.image.toolbox import BuildError
+from tools.image.wheels import TEMPLATES
 
 _NAMESPACES = ("--mount", "--propagation", "private", "--pid", "--net", "--uts", "--ipc")
 
@@ -27,6 +28,7 @@ def apply(settings: Settings, root: Path, wheels: Path) -> int:
     playbook = Path(sys.executable).with_name("ansible-playbook")
     command = [str(playbook), "-i", f"{root},", "-c", "chroot"]
     given = (f"engine_wheels={wheels}", f"router_wheels={wheels}")
+    given += (f"engine_templates={wheels.with_name(TEMPLATES)}",)
     given += (f"router_version={product.VERSION}",)
     command += [word for each in given for word in ("-e", each)]
     command += [str(CHECKOUT / settings.edition.playbook)]

@@ -1,7 +1,8 @@
 """Our own code and the few libraries that Debian does not have, as wheels.
 
 The libraries are named with their hashes in the recipe, so what is downloaded is what
-was read; our own is built from the checkout.
+was read; our own is built from the checkout. Beside them lie the templates as one archive:
+Ansible asks about every file of a folder by itself, a second each.
 """
 
 from __future__ import annotations
@@ -9,12 +10,15 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
+import tarfile
+from contextlib import nullcontext
 from pathlib import Path
 
 from tools import debian_root
 from tools.image.settings import CHECKOUT, RECIPE, Settings
 
 LIST = RECIPE / "wheels.txt"
+TEMPLATES = "templates.tar"
 
 
 def collect(settings: Settings) -> Path:
@@ -28,6 +32,7 @@ def collect(settings: Settings) -> Path:
         _must(_pip("download", *_chosen(kept)))
         _must(_pip("download", "--no-index", f"--find-links={kept}", *_chosen(folder)))
     _build_own(settings, folder)
+    _pack_templates(settings)
     return folder
 
 
@@ -54,6 +59,20 @@ def _build_own(settings: Settings, folder: Path) -> None:
             shutil.copyfile(CHECKOUT / name, source / name)
     isolated = ["--no-deps", "--no-build-isolation", "--no-index"]
     _must(_pip("wheel", *isolated, f"--wheel-dir={folder}", str(source), settings=settings))
+
+
+def _pack_templates(settings: Settings) -> None:
+    """The same bytes from the same templates; their times are the build's."""
+    templates = settings.build / "source/templates"
+    with tarfile.open(settings.build / TEMPLATES, "w") as archive:
+        for path in sorted(templates.rglob("*")):
+            entry = archive.gettarinfo(path, str(path.relative_to(templates)))
+            entry.uid = entry.gid = 0
+            entry.uname = entry.gname = "root"
+            entry.mode = 0o755 if entry.isdir() else 0o644
+            entry.mtime = settings.epoch
+            with path.open("rb") if entry.isfile() else nullcontext() as content:
+                archive.addfile(entry, content)
 
 
 def _pip(*arguments: str, settings: Settings | None = None) -> str:
