@@ -1,6 +1,8 @@
 """Copies elsewhere, at real servers: they arrive whole, or it is said clearly why not."""
 
 import datetime
+import re
+from contextlib import ExitStack
 from dataclasses import replace
 
 import pytest
@@ -9,7 +11,7 @@ from appliance.state.fields import Secret
 from appliance.system.backup import targets, work
 from appliance.system.backup.errors import TargetFailed
 from appliance.system.backup.records import Records, Rehearsal
-from appliance.system.backup.stores import s3, ssh_keys
+from appliance.system.backup.stores import s3, smb, ssh_keys
 from appliance.system.backup.targets import Patience, Remote
 from appliance.system.backup.work import Site
 from tests.support.backups import GROUPS, furnished
@@ -183,6 +185,22 @@ def test_what_a_share_refuses_is_said_at_once_and_not_tried_again(layout, tmp_pa
         remote = Remote(replace(store.target, **changes), layout, patient)
         with pytest.raises(TargetFailed, match=said):
             remote.send(*file_of(tmp_path))
+
+
+# The library complains that it could not close the file over there.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_a_share_that_falls_silent_is_given_up(layout, tmp_path, monkeypatch):
+    monkeypatch.setattr(smb, "SILENT_FOR_S", 2)
+    file, sha256 = file_of(tmp_path, content=b"backup" * 5_000_000)
+    with smb_server() as store, ExitStack() as ended:
+
+        def freeze_half_way(step):
+            if re.match(r"copying [1-9]", step) and not frozen:
+                frozen.append(ended.enter_context(store.frozen()))
+
+        frozen = []
+        with pytest.raises(TargetFailed, match="silent for 2 seconds"):
+            Remote(store.target, layout, SOON).send(file, sha256, freeze_half_way)
 
 
 def test_a_bucket_that_is_not_there_is_named(layout, tmp_path):

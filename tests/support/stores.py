@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -14,7 +15,7 @@ import tempfile
 import time
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -37,6 +38,24 @@ class Store:
         """End it, as a machine that is switched off."""
         self.process.kill()
         self.process.wait()
+
+    @contextmanager
+    def frozen(self) -> Iterator[None]:
+        """Its processes take what is sent and answer nothing, until the block is left."""
+        everyone = [self.process.pid, *_children(self.process.pid)]
+        for process in everyone:
+            os.kill(process, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            for process in everyone:
+                with suppress(ProcessLookupError):
+                    os.kill(process, signal.SIGCONT)
+
+
+def _children(process: int) -> list[int]:
+    own = Path(f"/proc/{process}/task/{process}/children").read_text().split()
+    return [each for child in map(int, own) for each in (child, *_children(child))]
 
 
 def free_port() -> int:

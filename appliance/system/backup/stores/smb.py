@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import errno
 import ntpath
-from collections.abc import Iterator
-from contextlib import contextmanager
+import socket
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,7 @@ from appliance.state.machine import Layout
 from appliance.system.backup.stores import (
     BLOCK,
     NO_ANSWER,
+    SILENT_FOR_S,
     StoreFailed,
     There,
     Told,
@@ -33,11 +36,12 @@ class SmbStore:
 
     def __init__(self, folder: str, session: dict[str, Any]) -> None:
         self._folder = folder
+        self._connections: Mapping[str, Any] = session["connection_cache"]
         self._session = session
         """What each call needs to find the connection again."""
 
     def files(self) -> Iterator[There]:
-        with _explained():
+        with _answered(self._connections):
             try:
                 listed = list(smbclient.scandir(self._folder, **self._session))
             except OSError as error:
@@ -49,7 +53,7 @@ class SmbStore:
                 yield There(each.name, each.smb_info.end_of_file)
 
     def size(self, name: str) -> int | None:
-        with _explained():
+        with _answered(self._connections):
             try:
                 return int(smbclient.stat(self._at(name), **self._session).st_size)
             except OSError as error:
@@ -58,28 +62,30 @@ class SmbStore:
                 raise
 
     def put(self, file: Path, name: str, begin: int, told: Told) -> None:
-        with _explained():
+        with _answered(self._connections) as still_there:
             self._make_folder()
             mode = "r+b" if begin else "wb"
             with smbclient.open_file(self._at(name), mode=mode, **self._session) as sink:
                 sink.seek(begin)
                 for block in blocks(file, begin, told):
                     sink.write(block)
+                    still_there()
 
     def read(self, name: str) -> Iterator[bytes]:
         with (
-            _explained(),
+            _answered(self._connections) as still_there,
             smbclient.open_file(self._at(name), mode="rb", **self._session) as source,
         ):
             while block := source.read(BLOCK):
+                still_there()
                 yield block
 
     def rename(self, old: str, new: str) -> None:
-        with _explained():
+        with _answered(self._connections):
             smbclient.replace(self._at(old), self._at(new), **self._session)
 
     def delete(self, name: str) -> None:
-        with _explained():
+        with _answered(self._connections):
             try:
                 smbclient.remove(self._at(name), **self._session)
             except OSError as error:
@@ -115,12 +121,14 @@ def opened(target: Target, _layout: Layout, connect_s: int) -> Iterator[SmbStore
     try:
         share, *folders = [piece for piece in target.folder.split("/") if piece]
         root = rf"\\{target.address}\{share}"
-        with _explained():
+        with _answered(connections):
             smbclient.register_session(target.address, **session)
             _find_share(root, session)
         yield SmbStore("\\".join([root, *folders]), session)
     finally:
-        smbclient.reset_connection_cache(fail_on_error=False, connection_cache=connections)
+        # Taking leave wants an answer, too.
+        with _answered(connections):
+            smbclient.reset_connection_cache(fail_on_error=False, connection_cache=connections)
 
 
 def _find_share(root: str, session: dict[str, Any]) -> None:
@@ -141,6 +149,53 @@ _REFUSED = {
     NtStatus.STATUS_ACCESS_DENIED: "the account may not write in the folder",
     _DISK_FULL: "the disk there is full",
 }
+
+
+@contextmanager
+def _answered(connections: Mapping[str, Any]) -> Iterator[Callable[[], None]]:
+    """Ends the connections when the server stays silent; yields what is called at each answer.
+
+    The library waits for answers without an end, and TCP itself gives up only after a
+    quarter of an hour, or never while it has nothing to send (RFC 9293, 3.8.3).
+    """
+    guard = _Guard(connections)
+    try:
+        with _explained():
+            yield guard.begin
+    except StoreFailed as failed:
+        if guard.ended:
+            said = f"{NO_ANSWER} any more (silent for {SILENT_FOR_S} seconds)"
+            raise StoreFailed(said) from failed
+        raise
+    finally:
+        guard.stop()
+
+
+class _Guard:
+    """Counts the seconds of silence, from its making and from each `begin`."""
+
+    def __init__(self, connections: Mapping[str, Any]) -> None:
+        self._connections = connections
+        self.ended = False
+        self._timer = threading.Timer(SILENT_FOR_S, self._end)
+        self._timer.start()
+
+    def begin(self) -> None:
+        """Count anew."""
+        self.stop()
+        self._timer = threading.Timer(SILENT_FOR_S, self._end)
+        self._timer.start()
+
+    def stop(self) -> None:
+        """Count no more."""
+        self._timer.cancel()
+
+    def _end(self) -> None:
+        self.ended = True
+        for connection in tuple(self._connections.values()):
+            # Not `transport.close()`: it waits for whoever is just sending.
+            with suppress(OSError):
+                connection.transport._sock.shutdown(socket.SHUT_RDWR)
 
 
 @contextmanager
