@@ -6,6 +6,7 @@ an apply has changed without rendering them.
 
 from __future__ import annotations
 
+import hashlib
 import socket
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -105,6 +106,7 @@ class Phone:
     srtp: bool
     codecs: tuple[str, ...]
     expires_s: int
+    retry_s: int
     keys: tuple[Key, ...]
     modules: int
     language: str
@@ -183,7 +185,8 @@ def phone_of(estate: Estate, device: Device, door: Door) -> Phone:
         transport=device.transport,
         srtp=device_service.encrypts_media(device.transport),
         codecs=device_service.CODECS[device.transport],
-        expires_s=device_service.REGISTRATION_S,
+        expires_s=_own_time(device, "registration", device_service.REGISTRATION_S),
+        retry_s=_own_time(device, "retry", device_service.RETRY_S),
         keys=keys.arranged(tuple(_keys(estate, device)), len(accounts)),
         modules=device.expansion_modules,
         language=_language(estate, device),
@@ -196,6 +199,14 @@ def phone_of(estate: Estate, device: Device, door: Door) -> Phone:
         authority=door.authority,
         refresh_s=state["provisioning"].refresh_s,
     )
+
+
+def _own_time(device: Device, purpose: str, limits: tuple[int, int]) -> int:
+    """Seconds that are this device's own: evenly spread over the devices of a company, and the same
+    each time, since a phone takes any other byte of its file for a change."""
+    least, most = limits
+    drawn = hashlib.blake2b(f"{purpose} {device.mac}".encode(), digest_size=8).digest()
+    return least + int.from_bytes(drawn) % (most - least + 1)
 
 
 def codes_of(references: References) -> Codes:

@@ -60,8 +60,13 @@ CODECS: Mapping[str, tuple[str, ...]] = MappingProxyType(
 )
 """Transport -> codecs in order of preference, in Asterisk's words: for both ends."""
 
-REGISTRATION_S = 600
-"""How long a phone's registration lasts; within the limits of its address of record."""
+REGISTRATION_S = (480, 600)
+"""How long a phone's registration lasts, at the least and at the most; within the limits of its
+address of record. Each phone has its own time, so that those that came in one moment part again."""
+
+RETRY_S = (30, 60)
+"""How long a phone waits after a registration that got no answer, at the least and at the most.
+When the system comes back after a power cut, its phones come spread over the longest of these."""
 
 
 def encrypts_media(transport: SipTransport) -> bool:

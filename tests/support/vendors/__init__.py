@@ -60,6 +60,7 @@ class ReadAccount:
     codecs: tuple[str, ...]
     srtp: bool
     expires_s: int
+    retry_s: int
 
 
 @dataclass(frozen=True)

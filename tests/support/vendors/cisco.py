@@ -65,6 +65,7 @@ def _account(given: dict[str, str], n: int) -> ReadAccount:
         codecs=tuple(_CODECS[codec] for codec in ranked if codec != "Unspecified"),
         srtp={"Required": True, "Optional": False}[given[f"Secure_Call_Option_{n}_"]],
         expires_s=int(given[f"Register_Expires_{n}_"]),
+        retry_s=int(given["Reg_Retry_Intvl"]),
     )
 
 

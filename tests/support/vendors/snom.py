@@ -86,6 +86,7 @@ def _account(given: dict[tuple[str, int], str], n: int) -> ReadAccount:
         codecs=tuple(_CODECS[codec] for codec in codecs),
         srtp={("on", "mandatory"): True, ("off", "off"): False}[encrypted],
         expires_s=int(given["user_expiry", n]),
+        retry_s=int(given["retry_after_failed_register", 0]),
     )
 
 

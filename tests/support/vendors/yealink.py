@@ -87,6 +87,7 @@ def _account(given: dict[str, str], n: int) -> ReadAccount:
         codecs=tuple(codec for _rank, codec in ranked),
         srtp={"0": False, "2": True}[own["srtp_encryption"]],
         expires_s=int(own["sip_server.1.expires"]),
+        retry_s=int(own["reg_fail_retry_interval"]),
     )
 
 

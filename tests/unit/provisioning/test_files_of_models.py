@@ -50,7 +50,8 @@ def test_a_phone_understands_what_was_meant(model):
     )
     assert account.codecs == CODECS["tls"]
     assert account.srtp
-    assert account.expires_s == 600
+    assert account.expires_s == wanted.expires_s
+    assert account.retry_s == wanted.retry_s
     assert found.voicemail == "*97"
     assert found.web_password == phone_estate.WEB
     assert found.ntp_server == "192.0.2.10"
