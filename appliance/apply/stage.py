@@ -121,8 +121,9 @@ class Stage:
 
     def _complaints(self, new: Candidate, root: Path) -> Iterator[tuple[str, str]]:
         """What other daemons' checkers say of the files that change for them."""
-        asked = {name for each in self.touched(new) for name in each.reload}
-        return self.checked(root, asked)
+        touched = self.touched(new)
+        asked = {name for each in touched for name in each.reload}
+        return self.checked(root, checkers.looked_at_for((each.path for each in touched), asked))
 
     def delta(self, new: Candidate) -> Delta:
         """What must be asked once a candidate has followed the state in force."""

@@ -323,6 +323,12 @@ MOST_STARTS = 1000
 SIP, SIP_TLS, RTP = "5060", "5061", "10000-19999"
 
 
+NOBODY = "nobody"
+"""A name that no router's certificate has."""
+
+_NOBODY_COMES = b"# No router opens this tunnel. OpenVPN does not start without this folder.\n"
+
+
 def files(state: State, _references: References, machine: Machine) -> Iterator[File]:
     """Yield what OpenVPN, the packet filter, `tunnels` and the echo service read; nothing as
     long as no branch connects."""
@@ -333,6 +339,8 @@ def files(state: State, _references: References, machine: Machine) -> Iterator[F
         for branch in state.active:
             if tunnel in branch.tunnels:
                 yield _router_file(state, branch, tunnel)
+        if not any(tunnel in branch.tunnels for branch in state.active):
+            yield File(f"{FOLDER}/routers{tunnel}/{NOBODY}", _NOBODY_COMES, mode=0o644)
     yield _filter_file(state, machine)
     yield _data_file("tunnels.json", _tunnels_data(state))
     yield _data_file("echo.json", _echo_data(state, machine.layout))

@@ -10,14 +10,19 @@ from __future__ import annotations
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from pathlib import Path
 from types import MappingProxyType
 
 from appliance.asterisk.reloads import BANS, FIREWALL
 from appliance.system.actions import RULES
+from appliance.system.vpn_authority import FOLDER
+from appliance.verify.tunnel_check import tunnel_faults
 
 CHECKED_WITHIN_S = 60
+
+TUNNELS = "tunnels"
+"""The branch tunnels' files, for which nothing is reloaded."""
 
 Checker = Callable[[Path], str]
 """Gets the root of the candidate files; returns what the program says, "" when it is content."""
@@ -28,6 +33,15 @@ def faults(root: Path, reloads: Collection[str]) -> Iterator[tuple[str, str]]:
     for name, (where, checker) in CHECKERS.items():
         if name in reloads and (said := checker(root)):
             yield where, said
+    if TUNNELS in reloads and _installed("openvpn"):
+        yield from tunnel_faults(root)
+
+
+def looked_at_for(paths: Iterable[str], reloads: Iterable[str]) -> frozenset[str]:
+    """The names under which files that change and what they ask for are looked at. Nobody is
+    told of the tunnels' files: `appliance.system.tunnels` follows the revision by itself."""
+    tunnels = any(path.startswith(f"{FOLDER}/") for path in paths)
+    return frozenset(reloads) | (frozenset({TUNNELS}) if tunnels else frozenset())
 
 
 def _packet_filter(root: Path) -> str:

@@ -4,10 +4,12 @@ from pathlib import Path
 
 import pytest
 
+from appliance.system import vpn
 from appliance.verify import checkers
 
 GOLDEN = Path(__file__).resolve().parents[1] / "golden"
 RULES = sorted(GOLDEN.glob("*/*/expected/etc/nftables.d"))
+TUNNELS = sorted(GOLDEN.glob("*/*/expected/etc/centralino/vpn"))
 JAILS = sorted(GOLDEN.glob("*/*/expected/etc/fail2ban"))
 
 
@@ -42,3 +44,22 @@ def test_fail2ban_takes_the_jails(jails, tmp_path):
         copy.parent.mkdir(parents=True, exist_ok=True)
         copy.write_text(file.read_text().replace("/var/log/asterisk/security", str(log)))
     assert list(checkers.faults(root, {"bans"})) == []
+
+
+@pytest.mark.parametrize("tunnels", TUNNELS, ids=case)
+def test_openvpn_takes_the_tunnels(tunnels):
+    """Its words at least: the papers that they name are no golden files."""
+    assert list(checkers.faults(tunnels.parents[2], {checkers.TUNNELS})) == []
+
+
+@pytest.mark.parametrize("tunnels", TUNNELS[:1], ids=case)
+def test_a_tunnel_with_a_wrong_word_is_named_with_its_port_and_line(tunnels, tmp_path):
+    file = tmp_path / vpn.FOLDER / "tunnel0.conf"
+    file.parent.mkdir(parents=True)
+    text = (tunnels / "tunnel0.conf").read_text()
+    file.write_text(text.replace("passtos", "passtoss", 1))
+    ((where, said),) = checkers.faults(tmp_path, {checkers.TUNNELS})
+    assert where == "vpn"
+    assert "UDP port 1194" in said
+    assert "tunnel0.conf:" in said
+    assert "passtoss" in said
