@@ -39,6 +39,9 @@ class MailForm(StateForm):
     )
 
 
+FORMS = (MailForm,)
+
+
 @PAGES.get("/")
 @requires("alarms.view")
 def index() -> Any:

@@ -55,6 +55,9 @@ COLOURS = {"good": "green", "warn": "yellow", "bad": "red", "info": "blue"}
 # ── list and map ──────────────────────────────────────────────────────────────────────
 
 
+FORMS = (BranchForm, ServerForm)
+
+
 @PAGES.get("/")
 @requires("branches.view")
 def index() -> Any:

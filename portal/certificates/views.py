@@ -45,6 +45,9 @@ class AutomaticForm(StateForm):
     )
 
 
+FORMS = (AutomaticForm,)
+
+
 @PAGES.get("/")
 @requires("certificates.view")
 def index() -> Any:

@@ -26,6 +26,7 @@ from portal.core import (
     security,
     uploads,
 )
+from portal.core.forms import StateForm
 from portal.core.screen_views import blueprint, url_of
 from portal.core.screens import Screen
 from portal.core.settings import Settings
@@ -95,7 +96,8 @@ VIEWS = (
     "me",
     "health",
 )
-"""Folders with `views.PAGES`, and `views.GUARDED` where permissions speak of them."""
+"""Folders with `views.PAGES`, and `views.GUARDED` where permissions speak of them. `views.FORMS`
+are their forms over the state: differences take the words of fields from there."""
 
 LARGEST_REQUEST = 16 * 1024 * 1024
 
@@ -143,13 +145,16 @@ def _register(app: Flask) -> None:
         app.register_blueprint(blueprint(screen))
         _templates(app, name)
     app.extensions["screens"] = found
+    forms: list[type[StateForm]] = [screen.form for screen in found.values()]
     for name in VIEWS:
         views = import_module(f"portal.{name}.views")
+        forms.extend(getattr(views, "FORMS", ()))
         permissions.declare(app, *getattr(views, "GUARDED", ()))
         app.register_blueprint(views.PAGES)
         if getattr(views, "SIGNED_BY_ITSELF", False):
             app.extensions["csrf"].exempt(views.PAGES)
         _templates(app, name)
+    app.extensions["forms"] = tuple(forms)
     app.jinja_env.globals |= {"url_of": url_of, "product": product}
 
 

@@ -15,7 +15,7 @@ MOST_PLACES = 6
 """Places of an order that a page offers at a time; with one more once they are used up."""
 
 
-class _Chosen(Described, StringField):
+class Chosen(Described, StringField):
     """A list of values. A cell of a CSV file holds them with | between."""
 
     def __init__(
@@ -52,7 +52,7 @@ class _Chosen(Described, StringField):
         return [*known, *((each, each) for each in strange)]
 
 
-class Several(_Chosen):
+class Several(Chosen):
     """Any of a few, as boxes to tick. A page sends an empty value along, so that nothing
     ticked is told from a field that was not there."""
 
@@ -62,7 +62,7 @@ class Several(_Chosen):
         return [(value, label, value in chosen) for value, label in self.choices]
 
 
-class Sequence(_Chosen):
+class Sequence(Chosen):
     """Some of a few in an order: as many lists to choose from as there may be places."""
 
     def places(self) -> list[Markup]:

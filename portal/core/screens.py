@@ -191,6 +191,10 @@ class Screen:
         """What the id of a new object is made from."""
         return slug(getattr(held, "number", "")) or slug(label_of(held)) or part or self.kind
 
+    def called(self, field: str, value: str) -> str:
+        """What a value is called of a field that the form does not show; "" for as it is."""
+        return ""
+
     # ── reading ───────────────────────────────────────────────────────────────────
 
     def page(self, search: Search) -> Page:
@@ -406,6 +410,11 @@ def screens() -> dict[str, Screen]:
 def screen_of_kind(kind: str) -> Screen | None:
     """The screen that shows objects of a kind."""
     return next((screen for screen in screens().values() if screen.kind == kind), None)
+
+
+def screen_over(place: Place) -> Screen | None:
+    """The screen whose records are the objects of a list, or its settings."""
+    return next((each for each in screens().values() if each.main[:2] == place[:2]), None)
 
 
 def screen_at(place: Place) -> tuple[Screen, str] | None:

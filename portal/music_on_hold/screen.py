@@ -72,6 +72,10 @@ class MusicOnHold(Screen):
         """The pieces of a class with their lengths."""
         return [shelf().piece(record.id, id) for id in record.objects[""].pieces]
 
+    def called(self, field: str, value: str) -> str:
+        """Pieces bear the name of what was uploaded."""
+        return Piece(value, None).name if field == "pieces" else ""
+
     def is_default(self, record: Record) -> bool:
         """Whether a class plays wherever nothing else is chosen."""
         return record.id == default_class()

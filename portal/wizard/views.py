@@ -66,6 +66,9 @@ class CompanyForm(StateForm):
     )  # fmt: skip
 
 
+FORMS = (CompanyForm, outside.LineForm)
+
+
 @PAGES.get("/")
 @requires("changes.edit")
 def begin() -> Any:
