@@ -71,8 +71,8 @@ class Installer:
             answers: Mapping[str, Any] = given
             if plan is None:
                 plan, answers = self._asked()
-            install.install(checked, plan.disk, answers, plan.keep_data, self.progress)
-            self._keep_log(plan)
+            data = install.install(checked, plan.disk, answers, plan.keep_data, self.progress)
+            install.keep_log(data, LOG)
         self._finish()
 
     def _asked(self) -> tuple[Plan, Mapping[str, Any]]:
@@ -88,11 +88,6 @@ class Installer:
             log.info("%s: %.0f %%", step, share * 100)
             self._step = step
         self.screen.progress(self.text(step), share)
-
-    def _keep_log(self, plan: Plan) -> None:
-        for part in disks.found():
-            if part.path == plan.disk.path and part.data:
-                install.keep_log(Path(part.data), LOG)
 
     def _finish(self) -> None:
         sentence = "Finished. Remove the medium; the machine restarts in %(seconds)s seconds."

@@ -26,8 +26,11 @@ class InstallFailed(RuntimeError):
 
 def install(
     medium: Medium, disk: Disk, answers: Mapping[str, Any], keep_data: bool, progress: Progress
-) -> None:
-    """Write the system to `disk`; with `keep_data` its last partition stays as it is."""
+) -> Path:
+    """Write the system to `disk`; with `keep_data` its last partition stays as it is.
+
+    Returns the device of the owner's partition.
+    """
     progress("Partitioning", 0)
     table = kept_table(disk) if keep_data else new_table(disk)
     if not keep_data:
@@ -40,8 +43,10 @@ def install(
     write_bios(medium, disk, table)
     write_start(medium, partition(disk, table["esp"]), table)
     progress("Writing the start files", 1)
-    write_data(partition(disk, table["data"]), answers, keep_data, progress)
+    data = partition(disk, table["data"])
+    write_data(data, answers, keep_data, progress)
     run("sync")
+    return data
 
 
 def new_table(disk: Disk) -> layout.Layout:
