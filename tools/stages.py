@@ -31,8 +31,10 @@ LAST = ("phones", "calls", "run", "web", "router", "image")
 PARALLEL = frozenset({"house", "unit", "golden"})
 """Stages whose tests have nothing to wait for but the processor."""
 
-SIDE_BY_SIDE = {"image": ("-n", "2", "--dist", "loadfile", "--no-loadscope-reorder")}
-"""Stages whose files go side by side: an emulated machine keeps one processor busy."""
+_TWO = ("-n", "2", "--dist", "loadfile", "--no-loadscope-reorder")
+SIDE_BY_SIDE = dict.fromkeys(("backup", "edge", "shadow", "image"), _TWO)
+"""Stages whose files go side by side: while one waits, the other works, and an emulated machine
+keeps one processor busy. Not those that count packets and seconds of calls."""
 
 CHECK = ("lint", *FIRST)
 
