@@ -35,11 +35,10 @@ def offered(action: str) -> bool:
         return False
 
 
-def run(action: str, language: Language = "it") -> str:
-    """Run a part's module; returns why it did not work, "" when it did."""
+def run(action: str, language: Language = "it") -> bool:
+    """Run a part's module, which says itself why something does not work; whether it did."""
     environment = {**os.environ, LANGUAGE_VARIABLE: language}
-    finished = subprocess.run([sys.executable, "-m", HOOKS[action]], env=environment)
-    return "" if finished.returncode == 0 else f"status {finished.returncode}"
+    return subprocess.run([sys.executable, "-m", HOOKS[action]], env=environment).returncode == 0
 
 
 def restart() -> None:

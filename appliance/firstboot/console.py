@@ -138,7 +138,7 @@ class Console:
     def hook(self, action: str) -> None:
         """Let another part do its work at this terminal."""
         if actions.offered(action):
-            self.report(actions.run(action, self.text.language))
+            self.report(done=actions.run(action, self.text.language))
 
     def factory_reset(self) -> None:
         """Forget everything, after the word for it was typed."""
@@ -153,12 +153,10 @@ class Console:
         question = self.text("Type %(word)s to go on, anything else to go back", word=word)
         return self.screen.line(question) == word
 
-    def report(self, why: str) -> None:
+    def report(self, *, done: bool) -> None:
         """Say how something went and wait until it was read."""
-        if why:
-            self.screen.say(self.text("This did not work: %(why)s", why=printable(why)))
-        else:
-            self.screen.say(self.text("Done."))
+        failed = "This did not work: the reason stands above or in the log."
+        self.screen.say(self.text("Done." if done else failed))
         self.screen.line(self.text("Press Enter."))
 
 

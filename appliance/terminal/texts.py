@@ -61,6 +61,9 @@ ITALIAN: Mapping[str, str] = MappingProxyType(
         "Done.": "Fatto.",
         "Still starting: %(processes)s": "Ancora in avvio: %(processes)s",
         "This did not work: %(why)s": "Operazione non riuscita: %(why)s",
+        "This did not work: the reason stands above or in the log.": (
+            "Operazione non riuscita: il motivo è scritto qui sopra o nel registro."
+        ),
         "Press Enter.": "Premere Invio.",
         "Logs hold telephone numbers. Put them into the file? [y/N]": (
             "I registri contengono numeri di telefono. Includerli nel file? [s/N]"

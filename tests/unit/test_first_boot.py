@@ -6,7 +6,15 @@ import xml.sax.saxutils
 
 import pytest
 
-from appliance.firstboot import administrator, answers, console, identity, sources, ssh_keys
+from appliance.firstboot import (
+    address,
+    administrator,
+    answers,
+    console,
+    identity,
+    sources,
+    ssh_keys,
+)
 from appliance.firstboot.health import Health, addresses_of
 from appliance.firstboot.places import Places
 from appliance.services import registry
@@ -319,6 +327,39 @@ def test_what_still_starts_is_named_without_alarm():
     shown = "\n".join(console.lines(late, Texts("it")))
     assert "Ancora in avvio: portal" in shown
     assert "portal.sock" not in shown
+
+
+class Typist:
+    """A screen at which these lines are typed, one for each question."""
+
+    def __init__(self, *typed):
+        self.typed, self.said = list(typed), []
+
+    def line(self, _question):
+        return self.typed.pop(0)
+
+    def say(self, line=""):
+        self.said.append(line)
+
+
+def test_an_address_that_cannot_be_is_refused_with_the_reason(monkeypatch):
+    screen = Typist("192.0.2.\033[2J300/24", "", "")
+    monkeypatch.setattr(address, "Screen", lambda: screen)
+    with pytest.raises(SystemExit) as ended:
+        address.main()
+    assert ended.value.code == 1
+    assert any("address" in line and "192.0.2" in line for line in screen.said), screen.said
+    assert not any("\033" in line for line in screen.said)
+
+
+@pytest.mark.parametrize(("works", "told"), [(True, "Done."), (False, "the reason stands above")])
+def test_the_console_tells_how_what_was_asked_for_went(monkeypatch, works, told):
+    screen = Typist("")
+    monkeypatch.setattr(console.actions, "run", lambda _action, _language: works)
+    shown = console.Console(screen, Places())
+    shown.text = Texts("en")
+    shown.hook("address")
+    assert told in screen.said[-1]
 
 
 def test_the_console_tells_of_a_version_that_did_not_work():

@@ -6,6 +6,7 @@ import errno
 import ntpath
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -176,26 +177,30 @@ class _Guard:
 
     def __init__(self, connections: Mapping[str, Any]) -> None:
         self._connections = connections
+        self._since = time.monotonic()
+        self._stopped = threading.Event()
         self.ended = False
-        self._timer = threading.Timer(SILENT_FOR_S, self._end)
-        self._timer.start()
+        threading.Thread(target=self._watch, name="smb silence", daemon=True).start()
 
     def begin(self) -> None:
         """Count anew."""
-        self.stop()
-        self._timer = threading.Timer(SILENT_FOR_S, self._end)
-        self._timer.start()
+        self._since = time.monotonic()
 
     def stop(self) -> None:
         """Count no more."""
-        self._timer.cancel()
+        self._stopped.set()
 
-    def _end(self) -> None:
+    def _watch(self) -> None:
+        while (left := self._since + SILENT_FOR_S - time.monotonic()) > 0:
+            if self._stopped.wait(left):
+                return
         self.ended = True
         for connection in tuple(self._connections.values()):
             # Not `transport.close()`: it waits for whoever is just sending.
-            with suppress(OSError):
-                connection.transport._sock.shutdown(socket.SHUT_RDWR)
+            line = getattr(connection.transport, "_sock", None)  # None before it is connected
+            if line is not None:
+                with suppress(OSError):
+                    line.shutdown(socket.SHUT_RDWR)
 
 
 @contextmanager
