@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime
 import zoneinfo
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -28,7 +29,7 @@ from portal.core.outside_numbers import CATEGORY_LABELS, e164
 from portal.core.pages import name_of
 from portal.core.permissions import Guarded, access, requires
 from portal.core.screen_views import saved
-from portal.core.screens import choices
+from portal.core.screens import choices, screens
 from portal.extensions.numbers import some_extensions
 
 PAGES = Blueprint("dialling", __name__, url_prefix="/dialling")
@@ -69,6 +70,7 @@ def index() -> Any:
         decision=decision,
         reason=_reason(decision) if decision else "",
         kind=_kind(decision) if decision else "",
+        place=_where_set(decision, state, asked.caller) if decision and state else None,
         attempts=_attempts(decision) if decision else [],
         number=number,
         from_=from_,
@@ -168,6 +170,33 @@ def _reason(decision: Decision) -> str:
         if name in values:
             values[name] = name_of(kind, values[name])
     return translated(decision.text, values)
+
+
+_DECIDED_ON: Mapping[str, str] = {
+    "emergency": "numbering",
+    "internal": "numbering",
+    "number": "numbering",
+    "caller": "extensions",
+    "lines": "outbound_routes",
+    "limit": "call_limits",
+    "allow": "classes_of_service",
+    "class": "classes_of_service",
+}
+"""First word of the rule that decided -> the screen on which that rule is changed."""
+
+
+def _where_set(decision: Decision, state: SystemState, caller: str) -> tuple[str, str]:
+    """(the place where the rule that decided is changed, its address or "" when it is closed)."""
+    head, _slash, rest = decision.rule.partition("/")
+    screen = screens()[_DECIDED_ON[head]]
+    id = rest.partition("/")[0] if head == "class" else ""
+    if head == "allow" and decision.category not in NEVER_BARRED:
+        held = (e.class_of_service for e in state["extensions"].extensions if e.number == caller)
+        id = next(held, "")
+    label = f"{screen.title}: {name_of('class_of_service', id)}" if id else str(screen.title)
+    if not access().allows(f"{screen.name}.view"):
+        return label, ""
+    return label, screen.address(id) if id else url_for(f"{screen.name}.index")
 
 
 def _kind(decision: Decision) -> str:

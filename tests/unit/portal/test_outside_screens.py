@@ -168,9 +168,10 @@ def test_rules_are_moved_and_the_first_that_fits_decides(outside, manager):
 def test_may_215_dial_abroad_in_the_evening_is_answered_with_the_rule(outside, manager):
     asked = {"caller": "215", "dialled": "0044 20 7946 0000", "at": "2026-03-10T20:00"}
     page = manager.get("/dialling/", query_string=asked).text
-    assert "class/national/foreign" in page
+    assert '<a href="/classes-of-service/national">' in page
+    assert "class/national" not in page, "the engine's own name for the rule"
     mobile = manager.get("/dialling/", query_string={**asked, "dialled": "338 1234567"}).text
-    assert "allow/mobile" in mobile
+    assert '<a href="/classes-of-service/national">' in mobile
     assert "+393381234567" in mobile
     assert "Linea Uno" in mobile
 
@@ -178,7 +179,22 @@ def test_may_215_dial_abroad_in_the_evening_is_answered_with_the_rule(outside, m
 @pytest.mark.row("P17")
 def test_help_can_be_called_from_the_lowest_class(outside, manager):
     page = manager.get("/dialling/?caller=215&dialled=112").text
-    assert "<code>emergency</code>" in page
+    assert "bg-green-lt" in page
+    assert '<dd><a href="/numbering/">' in page
+
+
+@pytest.mark.parametrize(
+    ("dialled", "place"),
+    [("201", "/numbering/"), ("12", "/numbering/"), ("0044 20 7946 0000", "/classes-of-service/")],
+)
+def test_each_answer_leads_to_where_its_rule_is_changed(outside, manager, dialled, place):
+    page = manager.get("/dialling/", query_string={"caller": "215", "dialled": dialled}).text
+    assert f'<dd><a href="{place}' in page
+
+
+def test_a_caller_who_does_not_exist_is_sent_to_the_extensions(outside, manager):
+    page = manager.get("/dialling/?caller=999&dialled=3381234567").text
+    assert '<dd><a href="/extensions/">' in page
 
 
 def test_a_password_of_a_line_is_never_shown(outside, manager):
