@@ -10,6 +10,7 @@ from appliance.services.registry import SERVICES
 from appliance.state.changes import Change
 from appliance.state.faults import Fault
 from appliance.state.system_state import SystemState
+from portal.core import draft
 from portal.core.field_names import NOUNS
 from portal.core.i18n import _, fault_text, translated
 from portal.core.screens import screen_at, screen_over
@@ -114,7 +115,13 @@ def _called(place: Place, values: Values | None) -> tuple[str, str]:
     thing = str(noun or service_label(place.service))
     if not place.id:
         return _("settings"), str(found.title) if found else service_label(place.service)
-    return thing, values.of(place) if values else place.id
+    return thing, values.of(place) if values else _in_draft(place)
+
+
+def _in_draft(place: Place) -> str:
+    """What the draft calls an object: while it has faults there is no state to ask."""
+    row = draft.find(place)
+    return (title_of(row.data) if row is not None else "") or place.id
 
 
 def service_label(service: str) -> str:

@@ -12,6 +12,7 @@ from appliance.services.ring_groups import Member, RingGroup
 from appliance.services.ring_groups import State as RingGroups
 from appliance.state.changes import Change, changes
 from appliance.state.codec import decode, encode, reveal
+from appliance.state.faults import Fault
 from appliance.state.fields import Country, Language, ObjectId, Secret
 from appliance.state.references import Destination
 from appliance.system.vpn import Branch
@@ -21,7 +22,7 @@ from portal.core import draft
 from portal.core.db import transaction
 from portal.core.field_names import REFERENCES
 from portal.core.screens import screen_of_kind
-from portal.core.sentences import sentences
+from portal.core.sentences import sentences, shown_fault
 from portal.core.shapes import Place, collections, settings_fields
 from portal.core.spots import is_named, root
 from portal.core.values import Values
@@ -219,3 +220,12 @@ def test_a_field_that_only_an_older_version_had_is_told_as_it_stands(company):
     with company.test_request_context(headers={"Accept-Language": "it"}):
         (sentence,) = sentences(gone, draft.state(), draft.state())
     assert (sentence.before, sentence.after) == ("loud", "1")
+
+
+def test_a_fault_names_its_object_also_while_the_draft_is_no_state(company):
+    with company.test_request_context():
+        person = next(draft.objects("users", "users"))
+        shown = shown_fault(Fault(f"{person.place}/email", "wrong"))
+        assert shown.label == f"{person.data['first_name']} {person.data['last_name']}"
+        gone = shown_fault(Fault("users/users/nobody/email", "wrong"))
+        assert gone.label == "nobody"
