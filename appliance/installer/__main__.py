@@ -5,26 +5,24 @@
 
 from __future__ import annotations
 
-import fcntl
 import logging
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from appliance.firstboot import sources
-from appliance.installer import disks, install, medium
+from appliance.installer import disks, install, medium, turn
 from appliance.installer.dialog import Dialog, NotConfirmed
 from appliance.installer.plan import Plan, PlanRefused, unattended
+from appliance.installer.turn import AnotherConsoleInstalls, Said, Turn
 from appliance.terminal.screen import Screen
 from appliance.terminal.texts import Texts
 
 log = logging.getLogger("installer")
 
-LOCK = Path("/run/centralino-installer.lock")
 LOG = Path("/run/centralino-installer.log")
 RESTART_AFTER_S = 10
 _EXPECTED = (
@@ -45,12 +43,16 @@ class Installer:
         self.text = Texts()
         self.dialog = Dialog(screen, self.text)
         self._step = ""
+        self._turn: Turn | None = None
 
     def run(self) -> None:
         """Install, or say why not; then wait for somebody and begin again."""
         while True:
             try:
-                self._once()
+                try:
+                    self._once()
+                except AnotherConsoleInstalls:
+                    self._follow()
                 return
             except _EXPECTED as error:
                 log.exception("the installation failed")
@@ -65,7 +67,7 @@ class Installer:
         if plan is None:
             self.dialog.language()
         self.dialog.title()
-        with _alone():
+        with turn.taken() as self._turn:
             checked = medium.opened()
             medium.check(checked, self.progress, "Checking the medium")
             answers: Mapping[str, Any] = given
@@ -73,7 +75,17 @@ class Installer:
                 plan, answers = self._asked()
             data = install.install(checked, plan.disk, answers, plan.keep_data, self.progress)
             install.keep_log(data, LOG)
-        self._finish()
+        self._say_finished()
+        time.sleep(RESTART_AFTER_S)
+        subprocess.run(["systemctl", "reboot"], check=True)
+
+    def _follow(self) -> None:
+        """Show how far the other console is, and how that ends."""
+        self.screen.say(self.text("The other console is installing."))
+        end = turn.followed(self._show)
+        if end.end != "finished":
+            raise NotConfirmed(end.why or self.text("The other console has broken off."))
+        self._say_finished()
 
     def _asked(self) -> tuple[Plan, Mapping[str, Any]]:
         found = disks.found()
@@ -87,14 +99,17 @@ class Installer:
         if step != self._step or share >= 1:
             log.info("%s: %.0f %%", step, share * 100)
             self._step = step
+        if self._turn:
+            self._turn.say(Said(step, share))
+        self._show(step, share)
+
+    def _show(self, step: str, share: float) -> None:
         self.screen.progress(self.text(step), share)
 
-    def _finish(self) -> None:
+    def _say_finished(self) -> None:
         sentence = "Finished. Remove the medium; the machine restarts in %(seconds)s seconds."
         self.screen.say()
         self.screen.say(self.text(sentence, seconds=RESTART_AFTER_S))
-        time.sleep(RESTART_AFTER_S)
-        subprocess.run(["systemctl", "reboot"], check=True)
 
 
 def _given() -> dict[str, Any]:
@@ -103,17 +118,6 @@ def _given() -> dict[str, Any]:
     for _name, given in sources.everything():
         found = {**given, **found}
     return found
-
-
-@contextmanager
-def _alone() -> Iterator[None]:
-    """Nobody else installs meanwhile: the other console waits its turn."""
-    with LOCK.open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise NotConfirmed("the other console is installing") from error
-        yield
 
 
 def main() -> None:

@@ -153,6 +153,7 @@ ITALIAN: Mapping[str, str] = MappingProxyType(
         "The installation failed: %(why)s": "Installazione non riuscita: %(why)s",
         "The log is kept at %(place)s.": "Il registro è conservato in %(place)s.",
         "The other console is installing.": "L'installazione è in corso sull'altra console.",
+        "The other console has broken off.": "L'altra console ha interrotto l'installazione.",
     }
 )
 

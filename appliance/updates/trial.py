@@ -22,9 +22,11 @@ from appliance.updates.snapshot import Snapshot
 log = logging.getLogger("trial")
 
 DEADLINE = "centralino-slot-deadline"
-DEADLINE_MORE_S = 180
+DEADLINE_MORE_S = 600
 """After the time that a trial may take: then the machine restarts also when nothing of the
-new system is left that could say so."""
+new system is left that could say so. That time begins only when the start has come to its
+end: a slow machine that looks through its file systems takes minutes until then, and would
+be restarted before it could say what was missing."""
 
 
 def snapshot_of(layout: Layout) -> Snapshot:

@@ -34,7 +34,9 @@ def test_may_215_dial_this_is_asked_with_the_keyboard_alone(signed_in, company):
     page.keyboard.type("112")
     page.keyboard.press("Enter")
     page.wait_for_url("**dialled=112**")
-    assert page.get_by_role("status").get_by_text("emergency", exact=True).is_visible()
+    answer = page.get_by_role("status")
+    assert answer.get_by_text("Sì", exact=True).is_visible()
+    assert answer.get_by_role("link", name="Numerazione").is_visible()
 
 
 @pytest.mark.row("V30")
