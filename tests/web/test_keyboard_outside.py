@@ -36,7 +36,7 @@ def test_may_215_dial_this_is_asked_with_the_keyboard_alone(signed_in, company):
     page.wait_for_url("**dialled=112**")
     answer = page.get_by_role("status")
     assert answer.get_by_text("Sì", exact=True).is_visible()
-    assert answer.get_by_role("link", name="Numerazione").is_visible()
+    assert answer.get_by_role("link", name="Come si telefona").is_visible()
 
 
 @pytest.mark.row("V30")
