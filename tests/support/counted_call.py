@@ -33,6 +33,11 @@ _RTP = struct.Struct("!BBHII")
 _MARK = struct.Struct("!4sI")
 MARK = b"CNT:"
 A_LAW = 8
+IN_ORDER = 50
+"""How many packets back something sent later is looked for."""
+
+LATEST_S = 3.0
+"""How late a packet may be; where nothing passes at all, this long is waited in vain."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +128,12 @@ def heard(sender: Sound, listener: Sound, since: float, until: float) -> Heard:
     return Heard(len(wanted), lost, len(numbers) - len(arrived), round(gap_s * 1000, 1))
 
 
+def passed(sender: Sound, listener: Sound, moment: float) -> bool:
+    """Whether a packet that was sent after a moment has arrived."""
+    later = next((n for n, at in enumerate(sender.sent) if at >= moment), None)
+    return later is not None and any(n >= later for _at, n in listener.received[-IN_ORDER:])
+
+
 @dataclass
 class CountedCall:
     """A call that is up. `caller` is at the branch."""
@@ -141,8 +152,15 @@ class CountedCall:
     def heard(self, since: float, until: float | None = None) -> Heard:
         """Both directions together since a moment; packets under way are waited for."""
         until = until or time.monotonic()
-        time.sleep(max(0.0, until + 0.3 - time.monotonic()))
         here, there = self.ends
+        # What was sent later has overtaken nothing but packets of the other line, which are
+        # at most this much behind; a machine that is busy hands on everything later.
+        mark = until + 0.3
+        deadline = time.monotonic() + LATEST_S
+        while time.monotonic() < deadline:
+            if passed(here, there, mark) and passed(there, here, mark):
+                break
+            time.sleep(PACKET_S)
         return heard(here, there, since, until) + heard(there, here, since, until)
 
     def negotiate_again(self, within_s: float = 4.0) -> int:
