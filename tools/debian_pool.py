@@ -51,7 +51,11 @@ def folder_for(packages: tuple[str, ...], suite: str = debian_root.SUITE) -> Pat
 def filled(packages: tuple[str, ...]) -> Path:
     """The pool for a list; fetched from the mirror when it is not there yet."""
     folder = folder_for(packages)
-    return folder if (folder / INDEX).exists() else refresh(packages)
+    if not (folder / INDEX).exists():
+        with debian_root.alone_at(folder):
+            if not (folder / INDEX).exists():
+                refresh(packages)
+    return folder
 
 
 def refresh(packages: tuple[str, ...]) -> Path:

@@ -20,6 +20,8 @@ import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 SUITE = "forky"
@@ -101,14 +103,23 @@ def built() -> bool:
 def build() -> Path:
     """Build the root unless it is there; returns its folder."""
     folder = root_folder()
-    if built():
-        return folder
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with folder.with_name(f".{folder.name}.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # another checkout may be at it already
-        if not built():
-            _build_into(folder)
+    if not built():
+        with alone_at(folder):
+            if not built():
+                _build_into(folder)
     return folder
+
+
+@contextmanager
+def alone_at(place: Path) -> Iterator[None]:
+    """Nobody else makes `place` meanwhile; who has waited looks again whether it is there.
+
+    Another checkout may be at it already, or another build of this one.
+    """
+    place.parent.mkdir(parents=True, exist_ok=True)
+    with place.with_name(f".{place.name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def _build_into(folder: Path) -> None:

@@ -21,8 +21,9 @@ WITHIN_S = 1800
 """For one test with all that must happen before it: a whole build, or several starts."""
 
 
-LONGEST_FIRST = ("test_ova_and_updates.py", "test_machines.py", "test_router.py")
-"""Files whose machines start one after the other: two workers take the first two."""
+LONGEST_FIRST = ("test_ova_and_updates.py", "test_router.py", "test_machines.py")
+"""Files whose machines start one after the other. Two workers take the first two; that of the
+routers has a build of its own to do while the other makes the images of the appliance."""
 
 
 def pytest_collection_modifyitems(items):

@@ -51,7 +51,9 @@ def debian(packages: Path) -> Path:
     key = hashlib.sha256(b"\0".join(inputs)).hexdigest()[:12]
     place = debian_root.cache_folder() / f"base-{debian_root.SUITE}-{key}"
     if not place.exists():
-        _mmdebstrap(names, pool, place)
+        with debian_root.alone_at(place):
+            if not place.exists():
+                _mmdebstrap(names, pool, place)
     return place
 
 

@@ -26,7 +26,9 @@ def folder() -> Path:
     key = hashlib.sha256((pool / debian_pool.INDEX).read_bytes()).hexdigest()[:12]
     place = debian_root.cache_folder() / f"tools-{debian_root.SUITE}-{key}"
     if not place.exists():
-        _build(pool, place)
+        with debian_root.alone_at(place):
+            if not place.exists():
+                _build(pool, place)
     return place
 
 

@@ -28,9 +28,10 @@ def collect(settings: Settings) -> Path:
     folder = settings.build / "wheels"
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    if _pip("download", "--no-index", f"--find-links={kept}", *_chosen(folder)):
-        _must(_pip("download", *_chosen(kept)))
-        _must(_pip("download", "--no-index", f"--find-links={kept}", *_chosen(folder)))
+    with debian_root.alone_at(kept):
+        if _pip("download", "--no-index", f"--find-links={kept}", *_chosen(folder)):
+            _must(_pip("download", *_chosen(kept)))
+            _must(_pip("download", "--no-index", f"--find-links={kept}", *_chosen(folder)))
     _build_own(settings, folder)
     _pack_templates(settings)
     return folder
