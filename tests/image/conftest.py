@@ -58,18 +58,18 @@ def built(tmp_path_factory, figures):
 
 
 @dataclasses.dataclass(frozen=True)
-class Identities:
-    """What belongs to one machine alone, of machines whose tests may go on side by side."""
+class Told:
+    """What the tests of one machine tell those of another, which may go on side by side."""
 
     folder: Path
 
-    def note(self, name, identity):
+    def tell(self, name, facts):
         made = self.folder / f".{name}"
-        made.write_text(json.dumps(identity))
+        made.write_text(json.dumps(facts))
         made.rename(self.folder / name)
 
     def of(self, name):
-        """That of another machine; the test is left out when no test of this run starts it."""
+        """What was told of a machine; the test is left out when no test of this run starts it."""
         if not (self.folder / name).exists() and "PYTEST_XDIST_WORKER" not in os.environ:
             pytest.skip(f"no machine “{name}” in this run")
         deadline = time.monotonic() + WITHIN_S / 2
@@ -80,10 +80,10 @@ class Identities:
 
 
 @pytest.fixture(scope="session")
-def identities(tmp_path_factory):
-    folder = shared(tmp_path_factory) / "identities"
+def told(tmp_path_factory):
+    folder = shared(tmp_path_factory) / "told"
     folder.mkdir(exist_ok=True)
-    return Identities(folder)
+    return Told(folder)
 
 
 def shared(tmp_path_factory):

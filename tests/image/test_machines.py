@@ -6,6 +6,7 @@ takes about a minute. Times compare only within one run: see the bare machine's 
 
 from __future__ import annotations
 
+import json
 import re
 import ssl
 import subprocess
@@ -240,6 +241,35 @@ def imported(first, figures):
     return first
 
 
+SAVE = """
+import base64, json
+from appliance.state.machine import Layout
+from appliance.system.backup.__main__ import site
+from appliance.system.backup.records import Records
+from appliance.system.backup.write import make
+own = site(Layout())
+records = Records(own.layout)
+code = records.propose_code().reveal()
+records.accept_code(code[-4:])
+made = make(own.layout, own.host_name, own.groups, records.keys()).path
+content = base64.b64encode(made.read_bytes()).decode()
+print(json.dumps({"code": code, "name": made.name, "content": content}))
+"""
+
+
+@pytest.fixture(scope="module")
+def saved(imported, told):
+    """Its backup, for the test that restores it on another machine."""
+    told.tell("backup", json.loads(imported.run(PYTHON, "-c", SAVE)))
+
+
+@pytest.mark.usefixtures("saved")
+def test_a_backup_says_on_the_machine_what_it_is_of(imported):
+    (listed,) = imported.run("ls", "/var/backups/centralino").split()
+    assert listed.startswith("pbx.example.com-")
+    assert listed.endswith(".backup")
+
+
 def agent_of(machine, example, id):
     """A telephone of the company, at the forwarded port of the machine."""
     (device,) = (each for each in example["devices"].devices if each.id == id)
@@ -347,9 +377,9 @@ def test_a_power_cut_while_applying_leaves_the_old_or_the_new_revision(again):
 
 
 @pytest.mark.row("S2")
-def test_two_machines_of_one_image_share_no_key_and_no_secret(again, first_identity, identities):
+def test_two_machines_of_one_image_share_no_key_and_no_secret(again, first_identity, told):
     """The other one is the OVA's, whose tests go on beside these or have gone before."""
-    other = identities.of("ova")
+    other = told.of("ova")
     assert first_identity.keys() == other.keys()
     shared = [name for name in other if first_identity[name] == other[name]]
     assert not shared
