@@ -15,7 +15,7 @@ from pathlib import Path
 
 from appliance import product
 from appliance.apply import atomic
-from appliance.firstboot import ssh_keys, wishes
+from appliance.firstboot import cards, ssh_keys, wishes
 from appliance.firstboot.answers import Answers
 from appliance.firstboot.places import Places
 from appliance.services import registry
@@ -79,14 +79,8 @@ def write_network(places: Places, wanted: network.State) -> None:
 
 def first_interface() -> str:
     """The first wired interface by name, as people count them; every one when none is there."""
-    folders = sorted(Path("/sys/class/net").glob("*/device"))
-    wired = [each.parent.name for each in folders if _is_ethernet(each.parent)]
-    return wired[0] if wired else "*"
-
-
-def _is_ethernet(interface: Path) -> bool:
-    """ARPHRD_ETHER of if_arp.h, and no radio."""
-    return (interface / "type").read_text().strip() == "1" and not (interface / "phy80211").exists()
+    found = cards.wired()
+    return found[0].name if found else "*"
 
 
 def write_telephone_networks(places: Places, networks: tuple[str, ...]) -> None:
