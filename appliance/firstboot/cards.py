@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import logging
 import re
+import subprocess
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +19,7 @@ from appliance.apply import atomic
 log = logging.getLogger("cards")
 
 NETWORK_CLASS = Path("/sys/class/net")
+NAMED_WITHIN_S = 20
 _MATCH = re.compile(r"^(Name|MACAddress)=(\S+)$", re.MULTILINE)
 
 
@@ -38,7 +41,17 @@ def wired(folder: Path = NETWORK_CLASS) -> list[Card]:
     return found
 
 
-def follow(prefix: Path, cards: list[Card]) -> Card | None:
+def named() -> None:
+    """Wait until every card has got its name: the kernel's first one, such as eth0, lasts until
+    udev comes to it (systemd.link(5))."""
+    subprocess.run(["udevadm", "settle", f"--timeout={NAMED_WITHIN_S}"], check=False)
+
+
+def follow(
+    prefix: Path,
+    look: Callable[[], list[Card]] = wired,
+    wait: Callable[[], None] = named,
+) -> Card | None:
     """Until the next start, let the machine's only card have the addresses of the only one that
     its settings know, when that is gone; returns it. With more cards nothing is done: an
     address must not get onto a cable that leads elsewhere.
@@ -46,13 +59,15 @@ def follow(prefix: Path, cards: list[Card]) -> Card | None:
     The settings stay as they are, and the portal's network page says what to mend.
     """
     files = list(prefix.glob("etc/systemd/network/05-*.network"))
-    if len(files) != 1 or len(cards) != 1:
-        return None
-    (file,), (card,) = files, cards
-    text = file.read_text()
+    text = files[0].read_text() if len(files) == 1 else ""
     wanted = _MATCH.search(text)
-    if wanted is None or wanted[2].lower() in (card.name, card.mac, "*"):
+    if wanted is None or _met(wanted[2], look()):
         return None
+    wait()
+    found = look()
+    if len(found) != 1 or _met(wanted[2], found):
+        return None
+    (file,), (card,) = files, found
     runtime = prefix / "run/systemd/network"
     runtime.mkdir(parents=True, exist_ok=True)
     text = _MATCH.sub(f"Name={card.name}", text, count=1)
