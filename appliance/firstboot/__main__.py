@@ -19,7 +19,7 @@ def main() -> None:
     places = Places()
     if read_mark(places) is not None:
         ssh_keys.make(places)
-        cards.follow(places.prefix, cards.wired())
+        cards.follow(places.prefix)
         return
     # Everything waits for this unit: only the first start reads what only it needs.
     from appliance.firstboot import settling

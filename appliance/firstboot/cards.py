@@ -75,3 +75,8 @@ def follow(
     atomic.write_file(runtime / f"{file.stem}-moved.network", text.encode(), 0o644)
     log.warning("%s is not in this machine: %s has its addresses", wanted[2], card.name)
     return card
+
+
+def _met(name: str, cards: list[Card]) -> bool:
+    """Whether a file of addresses means one of the cards."""
+    return name == "*" or any(name.lower() in (card.name, card.mac) for card in cards)

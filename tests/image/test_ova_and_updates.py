@@ -168,8 +168,7 @@ def notes():
 def updated(folder, disk, stick, cut, notes, figures):
     """The same disk by a BIOS on KVM's devices: the update is repeated, started and kept."""
     hardware = builds.bios(cds=(stick,))
-    # Its fixed address belongs to an interface that these devices do not have: it asks by DHCP.
-    with started(folder / "bios", disk, hardware, tcp=(443,)) as machine:
+    with started(folder / "bios", disk, hardware, tcp=(443,), address=ADDRESS) as machine:
         machine.wait("the agent", machine.agent_answers)
         machine.wait("the engine", lambda: asked(machine, "updates()") is not None, every_s=5)
         notes["after the cut"] = {"booted": slot(machine), **ask(machine, "updates()")}
@@ -197,6 +196,15 @@ def test_after_a_power_cut_while_writing_the_old_system_starts(updated, notes):
     assert (found["booted"], found["running"]["version"]) == ("A", "0.1.0")
     assert found["other"] is None
     assert "interrupted" in found["work"]["error"]["text"]
+
+
+@pytest.mark.row("D1")
+def test_a_fixed_address_follows_its_machine_to_a_card_of_another_name(updated):
+    links = updated.run("ip", "-oneline", "-4", "address")
+    assert f"{ADDRESS}/24" in links
+    settings = updated.run("sh", "-c", "cat /etc/systemd/network/05-*.network")
+    (card,) = [line.split()[1] for line in links.splitlines() if ADDRESS in line]
+    assert f"Name={card}" not in settings
 
 
 @pytest.mark.row("D1")

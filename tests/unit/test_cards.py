@@ -30,6 +30,10 @@ def machine(tmp_path):
     return write
 
 
+def follow(root, found):
+    return cards.follow(root, lambda: found, lambda: None)
+
+
 def moved(root):
     return [file.read_text() for file in (root / "run").rglob("*.network")]
 
@@ -38,7 +42,7 @@ def moved(root):
 @pytest.mark.parametrize("interface", [LAN, BY_MAC])
 def test_the_only_card_takes_the_addresses_of_the_one_that_is_gone(machine, interface):
     root = machine(interface)
-    assert cards.follow(root, [NEW]) == NEW
+    assert follow(root, [NEW]) == NEW
     (text,) = moved(root)
     assert "Name=ens192" in text.splitlines()
     assert "Address=192.0.2.10/24" in text.splitlines()
@@ -51,25 +55,36 @@ def test_the_only_card_takes_the_addresses_of_the_one_that_is_gone(machine, inte
 )
 def test_a_card_that_is_there_is_left_alone(machine, card):
     root = machine(LAN if card.name == "ens3" else BY_MAC)
-    assert cards.follow(root, [card]) is None
+    assert follow(root, [card]) is None
+    assert moved(root) == []
+
+
+def test_a_card_that_has_only_its_first_name_yet_is_waited_for(machine):
+    root = machine(LAN)
+    found = [Card("eth0", "00:0c:29:01:02:03")]
+
+    def udev():
+        found[:] = [Card("ens3", "00:0c:29:01:02:03")]
+
+    assert cards.follow(root, lambda: found, udev) is None
     assert moved(root) == []
 
 
 def test_an_address_does_not_get_onto_one_of_two_cables(machine):
     root = machine(LAN)
-    assert cards.follow(root, [NEW, Card("ens224", "00:0c:29:01:02:04")]) is None
+    assert follow(root, [NEW, Card("ens224", "00:0c:29:01:02:04")]) is None
     assert moved(root) == []
 
 
 def test_of_two_interfaces_that_are_set_none_is_guessed(machine):
     other = network.Interface(id="other", name="ens4")
     root = machine(LAN, other)
-    assert cards.follow(root, [NEW]) is None
+    assert follow(root, [NEW]) is None
     assert moved(root) == []
 
 
 def test_a_machine_without_files_of_addresses_starts(tmp_path):
-    assert cards.follow(tmp_path, [NEW]) is None
+    assert follow(tmp_path, [NEW]) is None
 
 
 def test_wired_cards_are_counted_without_radio_and_what_is_no_hardware(tmp_path):
