@@ -79,4 +79,4 @@ def follow(
 
 def _met(name: str, cards: list[Card]) -> bool:
     """Whether a file of addresses means one of the cards."""
-    return name == "*" or any(name.lower() in (card.name, card.mac) for card in cards)
+    return name == "*" or any(name == card.name or name.lower() == card.mac for card in cards)
