@@ -35,9 +35,10 @@ OTHER_DATABASE = "--portal-database=postgresql"
 """For the unit tests of a whole run: those on Python 3.14 have SQLite under the portal already."""
 
 _TWO = ("-n", "2", "--dist", "loadfile", "--no-loadscope-reorder")
-SIDE_BY_SIDE = dict.fromkeys(("backup", "edge", "faults", "shadow", "calls", "web", "image"), _TWO)
+_WAIT = ("backup", "edge", "faults", "shadow", "calls", "web", "router", "image")
+SIDE_BY_SIDE = dict.fromkeys(_WAIT, _TWO)
 """Stages whose files go side by side: while one waits, the other works, and an emulated machine
-keeps one processor busy. Not that of the routers, which counts each packet of a call."""
+keeps one processor busy."""
 
 CHECK = ("lint", *FIRST)
 
