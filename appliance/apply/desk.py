@@ -9,14 +9,16 @@ from dataclasses import dataclass
 from appliance import credentials
 from appliance.apply.engine import Engine
 from appliance.asterisk.runtime import Runtime
+from appliance.services import registry
 from appliance.state.fields import Secret
-from appliance.system import network
+from appliance.system import edge_facts, network
 from appliance.system.acme import AcmeClient
 from appliance.system.alarm_mail import AlarmMailer
 from appliance.system.alarms import AlarmBook
 from appliance.system.captures import Captures
 from appliance.system.logs import Logs, logs_of
 from appliance.system.overseer import Overseer, overseer_of
+from appliance.system.peers import Peers, Wishes
 from appliance.system.processes import Site
 from appliance.system.renewal import Renewal
 from appliance.system.sentinel import Sentinel, book_of
@@ -42,16 +44,19 @@ class MachineDesk:
     captures: Captures
     manager: tuple[int, Secret]
     support: SupportFile
+    peers: Peers
 
     def start(self) -> None:
         """Begin what is done in the background."""
         self.captures.recover()
         self.sentinel.start()
         self.renewal.start()
+        self.peers.start()
 
     def stop(self) -> None:
         self.sentinel.stop()
         self.renewal.stop()
+        self.peers.stop()
 
 
 def desk_of(engine: Engine, site: Site) -> MachineDesk:
@@ -80,7 +85,23 @@ def desk_of(engine: Engine, site: Site) -> MachineDesk:
         captures,
         (site.facts.ami_port, engine.machine.secrets[credentials.AMI_LIVE]),
         SupportFile(engine, overseer, book, logs),
+        peers_of(engine, book),
     )
+
+
+def peers_of(engine: Engine, book: AlarmBook) -> Peers:
+    """Who asks the other machines of this engine's state whom they shut out."""
+    machine = engine.machine
+
+    def wishes() -> Wishes:
+        state = engine.running_state()
+        peers = state["bans"].peers
+        return Wishes(peers, edge_facts.never_banned(registry.references(state)) if peers else ())
+
+    def own() -> tuple[str, ...]:
+        return network.followed(engine.running_state()["network"], machine).addresses
+
+    return Peers(machine.layout.state / "let-in.json", wishes, own, engine.shut_out, book)
 
 
 def _captures(engine: Engine, site: Site) -> Captures:

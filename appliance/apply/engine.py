@@ -178,6 +178,10 @@ class Engine:
         if not lifted:
             raise Refused(f"{address} is not banned")
 
+    def shut_out(self, rules: str) -> None:
+        """Load rules of bans that no revision holds; ActionFailed when that does not work."""
+        self._actions.shut_out(rules)
+
     def network(self) -> SeenNetwork:
         """The machine's interfaces as they are now, and who gives it its addresses."""
         layout = self.machine.layout

@@ -86,6 +86,18 @@ class MachineCalls(Asking):
         """Let an address in again; EngineError of kind `refused` when it is not banned."""
         self._ask("lift", jail=jail, address=address)
 
+    def own_bans(self) -> str:
+        """The list of this machine as others get it, as JSON."""
+        return self._ask("own_bans")
+
+    def peers(self) -> dict[str, Any]:
+        """`peers` and `entries`, see `appliance.system.peers.Peers.shown`."""
+        return self._ask("peers")
+
+    def let_in(self, network: str, reason: str, by: str) -> bool:
+        """Let in whom other machines shut out; whether any of them does."""
+        return self._ask("let_in", network=network, reason=reason, by=by)
+
     # ── voicemail ─────────────────────────────────────────────────────────────────
 
     def locked_voicemail(self) -> list[dict[str, Any]]:

@@ -20,6 +20,7 @@ from appliance.apply.engine import Engine
 from appliance.apply.errors import NotProved, Refused
 from appliance.apply.jobs import Jobs
 from appliance.apply.machine_verbs import MachineVerbs
+from appliance.apply.peer_verbs import PeerVerbs
 from appliance.apply.switch import encode_proof
 from appliance.apply.taken import take
 from appliance.apply.update_verbs import UpdateVerbs
@@ -47,7 +48,7 @@ Endpoint = Annotated[str, Pattern(r"[0-9]{2,8}-[1-9]", "an endpoint such as 215-
 CandidateId = Annotated[str, Pattern(r"[0-9a-f]{64}", "the name of a planned state")]
 
 
-class Verbs(BackupVerbs, BranchVerbs, MachineVerbs, UpdateVerbs):
+class Verbs(BackupVerbs, BranchVerbs, MachineVerbs, PeerVerbs, UpdateVerbs):
     """Each public method is one verb."""
 
     def __init__(self, engine: Engine, jobs: Jobs, machine: MachineDesk) -> None:

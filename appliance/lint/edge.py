@@ -100,7 +100,9 @@ def block_is_over(facts: Facts) -> Iterator[Spot]:
     for block in facts["bans"].blocks:
         if block.until and block.until < today:
             values = {"network": block.network, "until": block.until}
-            yield Spot(f"bans/{block.id}", "the block of %(network)s ended on %(until)s", values)
+            yield Spot(
+                f"bans/blocks/{block.id}", "the block of %(network)s ended on %(until)s", values
+            )
 
 
 def block_twice(facts: Facts) -> Iterator[Spot]:
@@ -113,7 +115,9 @@ def block_twice(facts: Facts) -> Iterator[Spot]:
             inside = _within(network, ipaddress.ip_network(other.network))
             if one is not other and inside and longer:
                 values = {"network": one.network, "other": other.network}
-                yield Spot(f"bans/{one.id}", "%(network)s is blocked by %(other)s already", values)
+                yield Spot(
+                    f"bans/blocks/{one.id}", "%(network)s is blocked by %(other)s already", values
+                )
                 break
 
 

@@ -232,6 +232,14 @@ class Actions:
         """What fail2ban answers; ActionFailed when it does not, or has nothing to say to that."""
         return self._run((*self._client("fail2ban-client"), *words))
 
+    def shut_out(self, rules: str) -> None:
+        """Load rules of bans that no revision holds (`appliance.system.peers`), where the
+        packet filter is ours; ActionFailed when the kernel does not take them."""
+        if self.managed((FIREWALL,)):
+            path = self._place.layout.run / "peers.nft"
+            path.write_text(rules)
+            self._run(("nft", "-f", str(path)))
+
     def _client(self, program: str) -> Command:
         return self._place.host.fail2ban if program == "fail2ban-client" else (program,)
 

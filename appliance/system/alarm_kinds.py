@@ -249,6 +249,17 @@ _ALL = (
               "Vedere il verbale nella pagina della sede."),
     ),
     AlarmKind(
+        "peer-silent",
+        "warning",
+        Words("“%(subject)s” has not said for an hour whom it shuts out.",
+              "«%(subject)s» non comunica da un'ora chi ha bloccato."),
+        Words(
+            "Whom it had banned is let in here again. The page of shared bans says what is wrong.",
+            "Gli indirizzi che aveva bloccato sono riammessi qui. La pagina dei blocchi condivisi "
+            "dice che cosa non va.",
+        ),
+    ),
+    AlarmKind(
         "gateway-down",
         "critical",
         Words("The gateway “%(subject)s” does not answer.",

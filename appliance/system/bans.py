@@ -7,6 +7,7 @@ pass before it looks at any ban (`appliance.system.firewall`).
 from __future__ import annotations
 
 import datetime
+import ssl
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Annotated
@@ -15,11 +16,22 @@ from appliance.asterisk.reloads import BANS
 from appliance.render import escape
 from appliance.render.environments import render
 from appliance.render.fileset import File
+from appliance.services.certificates import OptionalCertificate
 from appliance.state.checks import duplicate_ids
 from appliance.state.faults import Fault
-from appliance.state.fields import Between, Label, NetworkRule, ObjectId, Pattern
+from appliance.state.fields import (
+    Between,
+    Host,
+    Label,
+    NetworkRule,
+    ObjectId,
+    Pattern,
+    Port,
+    Secret,
+)
 from appliance.state.machine import Machine
 from appliance.state.references import Reference, References
+from appliance.state.tokens import plain_secret
 from appliance.system import edge_facts
 from appliance.verify.probes import Probe
 
@@ -51,17 +63,40 @@ class Block:
     until: OptionalDay = ""
 
 
+MOST_PEERS = 20
+SHORTEST_TOKEN, LONGEST_TOKEN = 32, 128
+
+
+@dataclass(frozen=True, slots=True)
+class Peer:
+    """Another machine of ours: whom it has blocked or banned is shut out here too.
+
+    It must prove itself by `certificate`, its own or that of the authority which made its
+    own; empty: by one of the authorities that the system knows. `token` was made over there
+    and opens its list, nothing else.
+    """
+
+    id: ObjectId
+    name: Label
+    address: Host
+    port: Port = 443
+    certificate: OptionalCertificate = ""
+    token: Secret = Secret("")  # noqa: RUF009 - immutable
+
+
 @dataclass(frozen=True, slots=True)
 class State:
     """An address that fails `tries` times within `within_s` is banned for `ban_s`; who comes
     back is banned for twice as long each time, up to `longest_s`. `blocks` are networks that
-    the packet filter keeps out whatever they do."""
+    the packet filter keeps out whatever they do, `peers` further machines whose lists count
+    here (`appliance.system.peers`)."""
 
     tries: Annotated[int, Between(1, 100)] = 5
     within_s: Annotated[int, Between(10, 86_400, "s")] = 600
     ban_s: Annotated[int, Between(60, 31_536_000, "s")] = 3600
     longest_s: Annotated[int, Between(60, 31_536_000, "s")] = 2_592_000
     blocks: tuple[Block, ...] = ()
+    peers: tuple[Peer, ...] = ()
 
 
 def references(state: State) -> Iterator[Reference]:
@@ -73,7 +108,8 @@ def references(state: State) -> Iterator[Reference]:
 
 def check(state: State, references: References) -> Iterator[Fault]:
     """Yield faults of durations that exclude each other, and of blocks that hit ourselves."""
-    yield from duplicate_ids("bans", state.blocks)
+    yield from duplicate_ids("bans/blocks", state.blocks)
+    yield from _check_peers(state.peers)
     never = edge_facts.never_banned(references)
     for block in state.blocks:
         yield from _check_block(block, never)
@@ -82,7 +118,7 @@ def check(state: State, references: References) -> Iterator[Fault]:
 
 
 def _check_block(block: Block, never: tuple[str, ...]) -> Iterator[Fault]:
-    where = f"bans/{block.id}"
+    where = f"bans/blocks/{block.id}"
     if edge_facts.too_wide(block.network):
         text = "%(network)s is half the internet; name the networks that you mean"
         yield Fault(f"{where}/network", text, {"network": block.network})
@@ -94,6 +130,29 @@ def _check_block(block: Block, never: tuple[str, ...]) -> Iterator[Fault]:
             datetime.date.fromisoformat(block.until)
     except ValueError:
         yield Fault(f"{where}/until", "there is no such day")
+
+
+def _check_peers(peers: tuple[Peer, ...]) -> Iterator[Fault]:
+    yield from duplicate_ids("bans/peers", peers)
+    if len(peers) > MOST_PEERS:
+        yield Fault("bans/peers", "must be at most %(most)d", {"most": MOST_PEERS})
+    addresses = [(peer.address.lower(), peer.port) for peer in peers]
+    for peer in peers:
+        where = f"bans/peers/{peer.id}"
+        if addresses.count((peer.address.lower(), peer.port)) > 1:
+            yield Fault(f"{where}/address", "is named twice")
+        if not plain_secret(peer.token, SHORTEST_TOKEN, LONGEST_TOKEN):
+            yield Fault(f"{where}/token", "must be a token that was made on that machine")
+        if peer.certificate and not _is_certificate(peer.certificate):
+            yield Fault(f"{where}/certificate", "is no certificate")
+
+
+def _is_certificate(text: str) -> bool:
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cadata=text)
+    except ssl.SSLError:
+        return False
+    return True
 
 
 def files(state: State, references: References, machine: Machine) -> Iterator[File]:

@@ -188,4 +188,4 @@ def test_a_block_never_hits_what_is_ours_or_half_the_internet(edge, network):
     block = bans.Block("ours", network, "a slip")
     state = edge.pbx.state.replaced(firewall=ours, bans=bans.State(blocks=(block,)))
     found = [each.where for each in registry.check(state)]
-    assert "bans/ours/network" in found
+    assert "bans/blocks/ours/network" in found
