@@ -146,8 +146,9 @@ class NetworkRule:
         try:
             ipaddress.ip_network(value)
         except ValueError:
-            return "must be a network such as 10.20.1.0/24", {}
-        return None
+            value = "%"
+        # A zone may be any text at all, and no network of ours has one.
+        return ("must be a network such as 10.20.1.0/24", {}) if "%" in value else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -71,14 +71,14 @@ def fetch(peer: Peer, tag: str, own: Collection[str]) -> Answer:
         if tag:
             headers["If-None-Match"] = tag
         connection.request("GET", PATH, headers=headers)
-        answer = connection.getresponse()
-        if answer.status == http.client.NOT_MODIFIED and tag:
-            return Answer(address, tag)
-        _check_status(answer.status)
-        body = answer.read(LARGEST_BYTES + 1)
-        if len(body) > LARGEST_BYTES:
-            raise NotFetched("large")
-        return Answer(address, (answer.headers.get("ETag") or "")[:100], body)
+        with connection.getresponse() as answer:
+            if answer.status == http.client.NOT_MODIFIED and tag:
+                return Answer(address, tag)
+            _check_status(answer.status)
+            body = answer.read(LARGEST_BYTES + 1)
+            if len(body) > LARGEST_BYTES:
+                raise NotFetched("large")
+            return Answer(address, (answer.headers.get("ETag") or "")[:100], body)
 
 
 def _check_status(status: int) -> None:
@@ -122,9 +122,13 @@ def _connected(peer: Peer, address: str) -> Iterator[http.client.HTTPSConnection
     except OSError:
         raise NotFetched("unreachable") from None
     try:
-        with _ended_at(until, plain), context.wrap_socket(plain, server_hostname=peer.address) as s:
+        with (
+            plain,
+            _ended_at(until, plain),
+            context.wrap_socket(plain, server_hostname=peer.address) as secured,
+        ):
             connection = http.client.HTTPSConnection(peer.address, peer.port, context=context)
-            connection.sock = s
+            connection.sock = secured
             yield connection
             if time.monotonic() >= until:
                 raise NotFetched("late")

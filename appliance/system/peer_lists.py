@@ -163,6 +163,8 @@ def _entry(data: Any) -> Entry | None:
     until, note = data.get("until", 0), data.get("note", "")
     if not (isinstance(network, str) and isinstance(note, str) and type(until) is int):
         return None
+    if "%" in network:  # a zone, which may be any text at all
+        return None
     if why not in REASONS or not 0 <= until < LATEST or _NOTE.problem(note):
         return None
     try:

@@ -1,4 +1,4 @@
-"""Networks that somebody has shut out by hand; machines share them by the list's CSV file."""
+"""Networks that somebody has shut out by hand."""
 
 from __future__ import annotations
 
@@ -49,8 +49,8 @@ class Blocks(Screen):
     noun = _l("block")
     add_label = _l("Block a network")
     empty = _l("Nobody is blocked by hand.")
-    lead = _l("These reach nothing at all. The list of one machine is brought to another by its "
-              "CSV file.")  # fmt: skip
+    lead = _l("These reach nothing at all. Your other machines take them over where “Shared bans” "
+              "names this one.")  # fmt: skip
     icon = "shield"
     section = "machine"
     match = ("network",)

@@ -59,6 +59,7 @@ SCREENS = (
     "firewall",
     "bans",
     "blocks",
+    "peers",
     "backup_settings",
     "backup_targets",
 )
@@ -75,6 +76,7 @@ VIEWS = (
     "alarms",
     "network",
     "bans",
+    "peers",
     "updates",
     "certificates",
     "services",

@@ -69,6 +69,11 @@ class PretendEngine(PretendBackups, PretendBranches, PretendMachine, PretendUpda
         except KeyError:
             raise EngineError("lookuperror", f"revision {number} is not kept") from None
 
+    def applied_peers(self) -> list[dict[str, Any]]:
+        """The other machines that the state in force names."""
+        current = self._read()["current"]
+        return self.state(current)["services"]["bans"].get("peers", []) if current else []
+
     def trunk_states(self, ids: Sequence[str]) -> list[dict[str, Any]]:
         """Trunks in force, all of them well."""
         current = self._read()["current"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import ssl
 import struct
 import threading
@@ -74,6 +75,7 @@ class PretendMachine:
                 ("2001:db8:bad::1", "portal", 1200),
             )
         ]
+        self._let_in: dict[str, dict[str, Any]] = {}
         self.manages_network = True
         self._locked = {"202"}
         self.console_address: dict[str, Any] | None = None
@@ -199,6 +201,38 @@ class PretendMachine:
             raise EngineError("refused", f"{address} is not banned")
         self._bans = left
 
+    def own_bans(self) -> str:
+        listed = [
+            {"network": f"{each['address']}/32", "why": each["jail"], "until": each["until"]}
+            for each in self._bans
+            if ":" not in each["address"]
+        ]
+        return json.dumps({"format": 1, "entries": listed})
+
+    def peers(self) -> dict[str, Any]:
+        """Each machine of the applied state shuts out two networks, and refuses some."""
+        now = int(time.time())
+        asked = [each["id"] for each in self.applied_peers()]
+        entries = [
+            {"peer": id, "network": network, "why": why, "until": until, "note": note}
+            for id in asked
+            for network, why, until, note in (
+                ("198.51.100.23/32", "sip", now + 1800, ""),
+                ("198.51.100.128/25", "block", 0, "scans every night"),
+            )
+        ]
+        well = {"fault": "", "fault_at": 0, "heard_at": now - 20, "entries": 2}
+        return {
+            "peers": [{"id": id, "refused": {"private": 1}, **well} for id in asked],
+            "entries": [{**each, "let_in": self._let_in.get(each["network"])} for each in entries],
+        }
+
+    def let_in(self, network: str, reason: str, by: str) -> bool:
+        if network not in {each["network"] for each in self.peers()["entries"]}:
+            return False
+        self._let_in[network] = {"reason": reason, "by": by, "at": int(time.time())}
+        return True
+
     # ── voicemail ─────────────────────────────────────────────────────────────────
 
     def locked_voicemail(self) -> list[dict[str, Any]]:
@@ -318,4 +352,5 @@ class PretendMachine:
             raise EngineError("lookuperror", "no support file was written yet")
         yield self._support
 
+    applied_peers: Callable[[], list[dict[str, Any]]]
     _start: Callable[[str, Callable[[Callable[[str], None]], Any]], str]

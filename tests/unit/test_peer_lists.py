@@ -91,6 +91,7 @@ def test_what_is_no_list_is_unreadable(text):
         (entry(network="203.0.113.7/24"), "malformed"),
         (entry(network="203.0.113.7 } ; flush ruleset"), "malformed"),
         (entry(network="fe80::1%eth0"), "malformed"),
+        (entry(network="2001:db8::1%} ; flush ruleset"), "malformed"),
         (entry(network=3405803783), "malformed"),
         (entry(why="because"), "malformed"),
         (entry(why=["sip"]), "malformed"),

@@ -2,6 +2,7 @@
 
 import dataclasses
 import http.server
+import socket
 import ssl
 import threading
 import time
@@ -82,9 +83,8 @@ def test_what_another_machine_bans_is_shut_out_here_and_shown_with_its_name(worl
     assert f"{GUESSER} timeout 3600s" in world.round()
     (entry,) = world.peers.shown()["entries"]
     assert (entry["network"], entry["why"], entry["peer"]) == (GUESSER, "sip", "modena")
-    assert world.state() == {
-        "id": "modena", "entries": 1, "refused": {}, "heard_at": int(NOW), "fault": "", "fault_at": 0,
-    }  # fmt: skip
+    state = {"id": "modena", "entries": 1, "refused": {}, "heard_at": int(NOW)}
+    assert world.state() == {**state, "fault": "", "fault_at": 0}
 
 
 def test_what_is_lifted_there_is_let_in_here_at_the_next_round(world):
@@ -206,7 +206,6 @@ class Server(http.server.ThreadingHTTPServer):
         self.authority = (folder / "authority.crt").read_text()
         self.own = (folder / "web.crt").read_text().split("-----END CERTIFICATE-----")[0]
         self.own += "-----END CERTIFICATE-----\n"
-        self.seen, self.answer = [], lambda handler: handler.say(200, b"{}", ETag='"1"')
         threading.Thread(target=self.serve_forever, daemon=True).start()
 
     def handle_error(self, request, client_address):
@@ -229,13 +228,19 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         """Quiet."""
 
 
-@pytest.fixture
-def server(tmp_path, monkeypatch):
-    monkeypatch.setattr(peer_fetch, "_local", lambda _address: False)
-    made = Server(tmp_path / "there")
+@pytest.fixture(scope="module")
+def running(tmp_path_factory):
+    made = Server(tmp_path_factory.mktemp("there"))
     yield made
     made.shutdown()
     made.server_close()
+
+
+@pytest.fixture
+def server(running, monkeypatch):
+    monkeypatch.setattr(peer_fetch, "_local", lambda _address: False)
+    running.seen, running.answer = [], lambda handler: handler.say(200, b"{}", ETag='"1"')
+    return running
 
 
 def asked(server, tag="", own=(), **changes):
@@ -327,8 +332,10 @@ def test_a_machine_that_sends_a_byte_now_and_then_is_cut_off(server, monkeypatch
 
 
 def test_nobody_at_the_port_is_unreachable(server):
-    server.server_close()
-    assert fault(server) == "unreachable"
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+        assert fault(server, port=port) == "unreachable"
 
 
 def test_what_speaks_no_tls_is_a_stranger(monkeypatch):
@@ -341,9 +348,10 @@ def test_what_speaks_no_tls_is_a_stranger(monkeypatch):
     plain.server_close()
 
 
-@pytest.mark.parametrize(
-    "address", ["127.0.0.1", "::1", "localhost", "169.254.169.254", "224.0.0.1", "0.0.0.0", "::ffff:10.0.0.1"]
-)  # fmt: skip
+INSIDE = ("127.0.0.1", "::1", "localhost", "169.254.169.254", "224.0.0.1", "::", "::ffff:10.0.0.1")
+
+
+@pytest.mark.parametrize("address", INSIDE)
 def test_an_address_that_leads_into_this_machine_is_not_asked(address):
     with pytest.raises(NotFetched, match="itself"):
         peer_fetch.fetch(Peer("a", "A", address), "", ())

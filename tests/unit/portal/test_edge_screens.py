@@ -5,6 +5,8 @@ import re
 import pytest
 
 from portal.core import draft
+from portal.core.audit import AuditEntry
+from portal.core.db import db
 
 FORM = {
     "telephones": "10.20.1.0/24\n10.20.2.0/24",
@@ -41,10 +43,14 @@ def test_what_is_no_network_is_refused_and_stays_in_the_form(company, manager):
 @pytest.mark.row("S4")
 def test_a_ban_is_shown_with_its_reason_and_lifted(company, manager):
     assert "203.0.113.77" in manager.get("/banned/").text
-    answer = manager.send("/banned/lift", {"jail": "sip", "address": "203.0.113.77"})
-    assert answer.status_code == 302
-    page = manager.get("/banned/").text
-    assert "203.0.113.77</code>" not in page
+    form = {"jail": "sip", "address": "203.0.113.77"}
+    assert manager.send("/banned/lift", form).status_code == 302
+    assert "203.0.113.77</code>" in manager.get("/banned/").text  # nobody has said why
+    manager.send("/banned/lift", {**form, "reason": "our consultant"})
+    assert "203.0.113.77</code>" not in manager.get("/banned/").text
+    with company.app_context():
+        (entry,) = db.session.scalars(db.select(AuditEntry).filter_by(action="ban.lift"))
+        assert (entry.subject, entry.detail) == ("203.0.113.77", {"reason": "our consultant"})
 
 
 @pytest.mark.parametrize(
@@ -78,7 +84,7 @@ def test_a_block_of_a_network_of_ours_is_a_fault_that_stops_the_draft(company, m
     manager.send("/blocks/new", form)
     with company.app_context():
         (fault,) = draft.faults()
-        assert fault.where.startswith("bans/")
+        assert fault.where.startswith("bans/blocks/")
         assert "10.20.1.0/24" in fault.message
 
 

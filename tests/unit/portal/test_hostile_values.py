@@ -62,6 +62,7 @@ MADE = (
         },
     ),
     ("blocks", {"network": "203.0.113.0/24", "reason": "Scansioni", "until": "2031-12-31"}),
+    ("peers", {"name": "Modena", "address": "pbx.example.com", "port": "443", "token": "t" * 40}),
     (
         "vlans",
         {

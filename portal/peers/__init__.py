@@ -1,0 +1,1 @@
+"""Machines of ours that share whom they shut out: those we ask, and those that may ask us."""
