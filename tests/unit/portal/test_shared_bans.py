@@ -37,7 +37,11 @@ def modena(company, manager):
     """Another machine, named and applied."""
     manager.send("/peers/new", {**FORM, "token": "t" * 40})
     with company.app_context():
-        company.extensions["engine"].apply(draft.state(), 0, "test")
+        engine = company.extensions["engine"]
+        job = engine.apply(draft.state(), 0, "test")
+        while not engine.job(job)["done"]:
+            pass
+        assert engine.job(job)["error"] is None
     return company
 
 
@@ -155,12 +159,12 @@ def test_one_machine_twice_is_a_fault(company, manager):
 def test_a_page_shows_each_machine_with_its_entries_and_what_was_refused(modena, manager):
     page = manager.get("/peers/").text
     assert "2 voci" in page
-    assert "rifiutate: 1 privata" in page
+    assert "rifiutate: private (1)" in page
 
 
 def test_a_machine_that_is_not_applied_yet_says_so(company, manager):
     manager.send("/peers/new", {**FORM, "token": "t" * 40})
-    assert "quando le modifiche sono applicate" in manager.get("/peers/").text
+    assert "quando le modifiche saranno applicate" in manager.get("/peers/").text
 
 
 def test_every_fault_of_fetching_has_a_sentence_that_says_what_to_do(modena, manager):
