@@ -2,6 +2,7 @@
 
 import pytest
 
+from tests.support.portal_site import sign_in
 from tests.web.test_accessibility import faults
 
 
@@ -26,8 +27,6 @@ def add_modena(page, company):
 
 @pytest.fixture
 def page(browser, company):
-    from tests.support.portal_site import sign_in
-
     context = browser.new_context(locale="it-IT", bypass_csp=True)
     opened = context.new_page()
     sign_in(opened, company)

@@ -11,6 +11,7 @@ from portal.core.audit import AuditEntry
 from portal.core.db import db
 from portal.peers import words
 from portal.peers.models import ListReader
+from portal.preview import add_account
 from tests.support.portal_accounts import session_of
 
 pytestmark = pytest.mark.row("S4")
@@ -215,8 +216,6 @@ def test_who_is_on_no_list_any_more_is_not_noted_as_let_in(modena, manager):
 
 
 def test_an_operator_neither_makes_tokens_nor_lifts_bans(company, manager):
-    from portal.preview import add_account
-
     add_account(company, "op@example.com", "Op", "quattro lampioni blu dondolano", "operator")
     operator = session_of(company, "op@example.com")
     assert operator.send("/shared-bans/tokens", {"name": "x"}).status_code == 403
