@@ -121,6 +121,7 @@ setup(
         "portal.number_ranges",
         "portal.numbering",
         "portal.outbound_routes",
+        "portal.peers",
         "portal.people",
         "portal.phone_board",
         "portal.phone_sites",

@@ -68,7 +68,7 @@ SHORTEST_TOKEN, LONGEST_TOKEN = 32, 128
 
 
 @dataclass(frozen=True, slots=True)
-class Peer:
+class PeerMachine:
     """Another machine of ours: whom it has blocked or banned is shut out here too.
 
     It must prove itself by `certificate`, its own or that of the authority which made its
@@ -96,7 +96,7 @@ class State:
     ban_s: Annotated[int, Between(60, 31_536_000, "s")] = 3600
     longest_s: Annotated[int, Between(60, 31_536_000, "s")] = 2_592_000
     blocks: tuple[Block, ...] = ()
-    peers: tuple[Peer, ...] = ()
+    peers: tuple[PeerMachine, ...] = ()
 
 
 def references(state: State) -> Iterator[Reference]:
@@ -132,7 +132,7 @@ def _check_block(block: Block, never: tuple[str, ...]) -> Iterator[Fault]:
         yield Fault(f"{where}/until", "there is no such day")
 
 
-def _check_peers(peers: tuple[Peer, ...]) -> Iterator[Fault]:
+def _check_peers(peers: tuple[PeerMachine, ...]) -> Iterator[Fault]:
     yield from duplicate_ids("bans/peers", peers)
     if len(peers) > MOST_PEERS:
         yield Fault("bans/peers", "must be at most %(most)d", {"most": MOST_PEERS})

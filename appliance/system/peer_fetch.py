@@ -14,7 +14,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Literal
 
-from appliance.system.bans import Peer
+from appliance.system.bans import PeerMachine
 from appliance.system.peer_lists import LARGEST_BYTES
 
 PATH = "/shared-bans/v1"
@@ -60,7 +60,7 @@ class Answer:
     body: bytes | None = None
 
 
-def fetch(peer: Peer, tag: str, own: Collection[str]) -> Answer:
+def fetch(peer: PeerMachine, tag: str, own: Collection[str]) -> Answer:
     """Ask once; `tag` is that of the last answer, `own` this machine's addresses.
 
     NotFetched says why there is no list.
@@ -90,7 +90,7 @@ def _check_status(status: int) -> None:
         raise NotFetched("stranger")
 
 
-def _address_of(peer: Peer, own: Collection[str]) -> str:
+def _address_of(peer: PeerMachine, own: Collection[str]) -> str:
     """The address to connect to. It is looked up once and checked, and the connection goes to
     that one: a name cannot lead into this machine itself."""
     try:
@@ -113,7 +113,7 @@ def _local(address: str) -> bool:
 
 
 @contextmanager
-def _connected(peer: Peer, address: str) -> Iterator[http.client.HTTPSConnection]:
+def _connected(peer: PeerMachine, address: str) -> Iterator[http.client.HTTPSConnection]:
     """A connection to a machine that has proved itself, closed in any case."""
     context = _context(peer)
     until = time.monotonic() + WITHIN_S
@@ -138,7 +138,7 @@ def _connected(peer: Peer, address: str) -> Iterator[http.client.HTTPSConnection
         raise NotFetched("late" if time.monotonic() >= until else "stranger") from None
 
 
-def _context(peer: Peer) -> ssl.SSLContext:
+def _context(peer: PeerMachine) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     if peer.certificate:

@@ -23,7 +23,7 @@ from appliance.state.codec import canonical_json, decode, encode
 from appliance.state.fields import Label, Network
 from appliance.system import peer_fetch, peer_lists
 from appliance.system.alarms import AlarmBook, Raised
-from appliance.system.bans import Peer
+from appliance.system.bans import PeerMachine
 from appliance.system.peer_fetch import Answer, NotFetched
 from appliance.system.peer_lists import Entry, Networks, Received
 
@@ -40,7 +40,7 @@ lifted meanwhile stays shut out for no longer than a ban of our own."""
 AT_A_TIME = 8
 MOST_LET_IN = 1000
 
-Fetch = Callable[[Peer, str, tuple[str, ...]], Answer]
+Fetch = Callable[[PeerMachine, str, tuple[str, ...]], Answer]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,7 @@ class LetIn:
 class Wishes:
     """What the state in force says: whom to ask, and which networks are never shut out."""
 
-    peers: tuple[Peer, ...] = ()
+    peers: tuple[PeerMachine, ...] = ()
     ours: tuple[str, ...] = ()
 
 
@@ -67,7 +67,7 @@ class Known:
     """What is known of one machine. `heard` is when it last answered, or was first asked, on
     the clock that only goes forward; `heard_at` and `fault_at` are for people, 0 for never."""
 
-    peer: Peer
+    peer: PeerMachine
     heard: float
     received: Received = field(default_factory=Received)
     tag: str = ""
@@ -134,12 +134,12 @@ class Peers:
         if self.book is not None:
             self.book.report("peers", self._silent())
 
-    def _known_of(self, peer: Peer) -> Known:
+    def _known_of(self, peer: PeerMachine) -> Known:
         """What is known of a machine; nothing when it is another one than before."""
         known = self._known.get(peer.id)
         return known if known is not None and known.peer == peer else self._new(peer)
 
-    def _new(self, peer: Peer) -> Known:
+    def _new(self, peer: PeerMachine) -> Known:
         return Known(peer, self.steady())
 
     def _ask(self, known: Known, own: tuple[str, ...]) -> tuple[Answer, Received | None] | str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 from typing import Any
 
-from appliance.system.bans import Peer
+from appliance.system.bans import PeerMachine
 from portal.core.fields import Pem
 from portal.core.forms import Hidden, Number, StateForm, Text
 from portal.core.i18n import _l
@@ -15,7 +15,7 @@ from portal.peers import views, words
 
 
 class PeerForm(StateForm):
-    parts = {"": Peer}  # noqa: RUF012
+    parts = {"": PeerMachine}  # noqa: RUF012
 
     name = Text(_l("Name"), hint=_l("For example: Modena."))
     address = Text(

@@ -14,7 +14,8 @@ from portal.core.i18n import _, _l, _n
 FAULTS = {
     "name": _l("No address is known for this name: check its spelling, and this machine's DNS."),
     "itself": _l("This address leads back to this machine: enter that of the other one."),
-    "unreachable": _l("Nobody answers there: check address and port, and whether it is on."),
+    "unreachable": _l("Nobody answers there: check address and port, whether it is on, and whether "
+                      "it shuts this machine out."),
     "late": _l("It answers too slowly: check the internet connection of both."),
     "untrusted": _l("It presents another certificate than the one entered here: copy the right "
                     "one from its page “Shared bans”."),

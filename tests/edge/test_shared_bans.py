@@ -20,7 +20,7 @@ from appliance.state.fields import Secret
 from appliance.state.machine import Machine
 from appliance.system import bans, certificates, edge_facts, firewall, peer_fetch, peer_lists
 from appliance.system.alarms import AlarmBook
-from appliance.system.bans import Block, Peer
+from appliance.system.bans import Block, PeerMachine
 from appliance.system.peer_fetch import Answer
 from appliance.system.peer_lists import Entry
 from appliance.system.peers import Peers, Wishes
@@ -167,7 +167,7 @@ def served(edge, tmp_path_factory):
 def sharing(edge, applied, parma, served):
     """Both machines, Modena without bans, Parma as it asks Modena every EVERY_S seconds."""
     applied(firewall=firewall.State(trusted=(f"{WAN}.0/24",)))
-    modena = Peer("modena", "Modena", MODENA, certificate=served, token=Secret(TOKEN))
+    modena = PeerMachine("modena", "Modena", MODENA, certificate=served, token=Secret(TOKEN))
     parma.put_in_force(modena)
     asking = parma.asking()
     asking.start()
@@ -259,7 +259,7 @@ def test_whom_parma_lets_in_stays_in_while_modena_still_bans(sharing):
 def test_the_engine_shuts_out_whom_the_machines_of_its_state_name_and_gives_that_to_nobody(
     edge, applied
 ):
-    peer = Peer("parma", "Parma", "parma.example.com", token=Secret(TOKEN))
+    peer = PeerMachine("parma", "Parma", "parma.example.com", token=Secret(TOKEN))
     applied(bans=bans.State(peers=(peer,)))
     body = peer_lists.written([dataclasses.asdict(Entry(f"{WAN}.9/32", "sip"))])
     asking = peers_of(edge.pbx.engine, AlarmBook(edge.pbx.folder / "alarms.json"))

@@ -12,7 +12,7 @@ import pytest
 from appliance.state.fields import Secret
 from appliance.system import certificates, peer_fetch
 from appliance.system.alarms import AlarmBook
-from appliance.system.bans import Peer
+from appliance.system.bans import PeerMachine
 from appliance.system.peer_fetch import Answer, NotFetched
 from appliance.system.peer_lists import Entry, written
 from appliance.system.peers import SILENCE_S, Peers, Wishes
@@ -68,7 +68,7 @@ def _written(entries):
 
 
 def peer(id="modena", **more):
-    return Peer(id, id.title(), f"{id}.example.com", token=Secret(TOKEN), **more)
+    return PeerMachine(id, id.title(), f"{id}.example.com", token=Secret(TOKEN), **more)
 
 
 @pytest.fixture
@@ -244,7 +244,9 @@ def server(running, monkeypatch):
 
 
 def asked(server, tag="", own=(), **changes):
-    there = Peer("there", "There", "localhost", server.server_port, server.authority, Secret(TOKEN))
+    there = PeerMachine(
+        "there", "There", "localhost", server.server_port, server.authority, Secret(TOKEN)
+    )
     return peer_fetch.fetch(dataclasses.replace(there, **changes), tag, own)
 
 
@@ -354,14 +356,14 @@ INSIDE = ("127.0.0.1", "::1", "localhost", "169.254.169.254", "224.0.0.1", "::",
 @pytest.mark.parametrize("address", INSIDE)
 def test_an_address_that_leads_into_this_machine_is_not_asked(address):
     with pytest.raises(NotFetched, match="itself"):
-        peer_fetch.fetch(Peer("a", "A", address), "", ())
+        peer_fetch.fetch(PeerMachine("a", "A", address), "", ())
 
 
 def test_this_machines_own_address_is_not_asked():
     with pytest.raises(NotFetched, match="itself"):
-        peer_fetch.fetch(Peer("a", "A", "192.0.2.10"), "", ("192.0.2.10",))
+        peer_fetch.fetch(PeerMachine("a", "A", "192.0.2.10"), "", ("192.0.2.10",))
 
 
 def test_a_name_that_nobody_knows_is_named_as_such():
     with pytest.raises(NotFetched, match="name"):
-        peer_fetch.fetch(Peer("a", "A", "nowhere.invalid"), "", ())
+        peer_fetch.fetch(PeerMachine("a", "A", "nowhere.invalid"), "", ())
