@@ -65,7 +65,8 @@ class Wishes:
 @dataclass(slots=True)
 class Known:
     """What is known of one machine. `heard` is when it last answered, or was first asked, on
-    the clock that only goes forward; `heard_at` and `fault_at` are for people, 0 for never."""
+    the clock that only goes forward; `heard_at`, and `fault_at` since when it has been failing
+    like this, are for people, 0 for never."""
 
     peer: PeerMachine
     heard: float
@@ -153,12 +154,15 @@ class Peers:
             return error.fault
         except peer_lists.Unreadable:
             return "unreadable"
+        except Exception as error:  # noqa: BLE001 - the lists of the others count all the same
+            log.error("peer=%s error=%s", known.peer.id, type(error).__name__)
+            return "stranger"
 
     def _take(self, known: Known, answer: tuple[Answer, Received | None] | str) -> None:
         if isinstance(answer, str):
             if known.fault != answer:
                 log.warning("peer=%s fault=%s", known.peer.id, answer)
-            known.fault, known.fault_at = answer, self.clock()
+                known.fault, known.fault_at = answer, self.clock()
             return
         said, received = answer
         known.received = known.received if received is None else received

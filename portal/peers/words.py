@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,6 +11,7 @@ from flask import g
 from appliance.apply.client import EngineUnreachable
 from portal.core.engine import engine
 from portal.core.i18n import _, _l, _n
+from portal.core.pages import moment
 
 FAULTS = {
     "name": _l("No address is known for this name: check its spelling, and this machine's DNS."),
@@ -63,7 +65,8 @@ def said(state: Mapping[str, Any] | None) -> str:
     if state is None:
         return _("Is asked once the changes are applied.")
     if state["fault"]:
-        return str(FAULTS.get(state["fault"], state["fault"]))
+        since = datetime.datetime.fromtimestamp(state["fault_at"], datetime.UTC)
+        return _("since %(when)s: %(what)s", when=moment(since), what=FAULTS[state["fault"]])
     return _("answers") if state["heard_at"] else _("is asked within a minute")
 
 

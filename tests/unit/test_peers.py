@@ -121,6 +121,20 @@ def test_one_silent_machine_does_not_take_the_others_lists_away(world):
     assert world.state("parma")["fault"] == "late"
 
 
+def test_a_machine_that_breaks_the_fetching_itself_does_not_take_the_others_lists_away(world):
+    world.wished = Wishes((peer(), peer("parma")))
+    world.lists["parma"] = None
+    assert GUESSER in world.round()
+    assert world.state("parma")["fault"] == "stranger"
+
+
+def test_a_fault_is_shown_since_it_began(world):
+    world.lists["modena"] = "late"
+    world.round()
+    world.round(60)
+    assert world.state()["fault_at"] == int(NOW)
+
+
 def test_a_machine_that_is_no_longer_asked_shuts_nobody_out(world):
     world.round()
     world.wished = Wishes()
