@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from appliance.system.bans import State
-from portal.core.forms import Number, StateForm
+from portal.core.forms import Duration, Number, StateForm
 from portal.core.i18n import _l
 from portal.core.settings_screens import SettingsScreen
 
@@ -12,9 +12,9 @@ class BansForm(StateForm):
     parts = {"": State}  # noqa: RUF012
 
     tries = Number(_l("Wrong guesses"), hint=_l("So many within the time below, and it is banned."))
-    within_s = Number(_l("Within"), unit=_l("seconds"))
-    ban_s = Number(_l("First ban"), unit=_l("seconds"), hint=_l("Twice as long each time after."))
-    longest_s = Number(_l("Longest ban"), unit=_l("seconds"))
+    within_s = Duration(_l("Within"))
+    ban_s = Duration(_l("First ban"), hint=_l("Twice as long each time after."))
+    longest_s = Duration(_l("Longest ban"))
 
 
 class Bans(SettingsScreen):

@@ -6,6 +6,8 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, ClassVar
 
+from babel.units import format_unit, get_unit_name
+from flask_babel import get_locale
 from werkzeug.datastructures import MultiDict
 from wtforms import BooleanField, FieldList, FormField, SelectField, StringField
 from wtforms import Form as PlainForm
@@ -83,6 +85,57 @@ class Number(Text):
 
     def process_data(self, value: Any) -> None:
         self.data = "" if value is None else str(value)
+
+
+class Duration(Number):
+    """Seconds, typed as a number of the unit that people count them in.
+
+    A page sends two values: the number, and how many seconds its unit has; a cell of a CSV file
+    holds seconds.
+    """
+
+    UNITS: ClassVar[Mapping[int, str]] = {86400: "day", 3600: "hour", 60: "minute", 1: "second"}
+    """Seconds -> unit, as the Unicode CLDR names it."""
+
+    per = 1
+
+    def process_formdata(self, valuelist: list[str]) -> None:
+        super().process_formdata(valuelist)
+        units = {str(seconds): seconds for seconds in self.UNITS}
+        self.per = units.get(valuelist[1], 1) if len(valuelist) > 1 else 1
+        number = self.plain()
+        if isinstance(number, int):
+            self.data, self.per = str(number * self.per), 1
+
+    @property
+    def counted(self) -> tuple[str, int]:
+        """(the number as a page shows it, how many seconds its unit has)."""
+        number = self.plain()
+        if not isinstance(number, int):
+            return str(number), self.per
+        per = unit_of(number)
+        return str(number // per), per
+
+    @classmethod
+    def units(cls) -> list[tuple[int, str]]:
+        """(seconds, name) of each unit, the shortest first."""
+        names = {
+            per: get_unit_name(f"duration-{unit}", locale=get_locale() or "en")
+            for per, unit in cls.UNITS.items()
+        }
+        return [(per, str(names[per])) for per in sorted(names)]
+
+
+def unit_of(seconds: int) -> int:
+    """Seconds of the longest unit of which this is a whole number."""
+    return next(per for per in Duration.UNITS if per == 1 or (seconds and seconds % per == 0))
+
+
+def duration(seconds: int) -> str:
+    """So many seconds in words, without rounding."""
+    per = unit_of(seconds)
+    unit = f"duration-{Duration.UNITS[per]}"
+    return format_unit(seconds // per, unit, locale=get_locale() or "en")
 
 
 class Switch(Described, BooleanField):

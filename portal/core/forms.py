@@ -24,6 +24,7 @@ from appliance.state.faults import Fault, StateError
 from portal.core.fields import (
     Choice,
     Described,
+    Duration,
     Hidden,
     Joined,
     Lines,
@@ -44,6 +45,7 @@ from portal.core.shapes import base_type
 __all__ = [
     "LANGUAGE_CHOICES",
     "Choice",
+    "Duration",
     "Hidden",
     "Joined",
     "Lines",

@@ -19,7 +19,7 @@ from appliance.state.system_state import SystemState
 from portal.core.choosing import Chosen
 from portal.core.destinations import ENDING, EXTERNAL, called
 from portal.core.field_names import REFERENCES, WORDS
-from portal.core.fields import Choice
+from portal.core.fields import Choice, Duration, duration
 from portal.core.forms import defaults
 from portal.core.i18n import _
 from portal.core.screens import Record, screen_of_kind, screen_over
@@ -138,7 +138,7 @@ class Values:
         screen = screen_over(at.place)
         if screen is not None and (name := screen.called(at.names[-1], key)):
             return name
-        return f"{key} {_unit(at)}".strip() if isinstance(value, int) else key
+        return _number(at, value) if isinstance(value, int) else key
 
     # ── rows ──────────────────────────────────────────────────────────────────────
 
@@ -188,9 +188,13 @@ def _words(at: Spot) -> dict[str, str]:
     return {**locale.territories, **words} if locale else words
 
 
-def _unit(at: Spot) -> str:
+def _number(at: Spot, value: int) -> str:
     found = shown_by(at)
-    return str(found.kwargs.get("unit", "")) if found is not None else ""
+    if found is None:
+        return str(value)
+    if issubclass(found.field_class, Duration):
+        return duration(value)
+    return f"{value} {found.kwargs.get('unit', '')}".strip()
 
 
 def _shallow(item: Any) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from markupsafe import Markup
 from appliance.services.trunk_shapes import TrunkShape, shapes
 from appliance.services.trunks import Trunk
 from portal.core.choosing import Several
-from portal.core.forms import Choice, Hidden, Lines, Number, StateForm, Switch, Text
+from portal.core.forms import Choice, Duration, Hidden, Lines, Number, StateForm, Switch, Text
 from portal.core.i18n import _, _l
 from portal.core.outside_numbers import e164
 from portal.core.screens import Column, Part, Record, Screen, slug
@@ -95,7 +95,7 @@ class TrunkForm(StateForm):
         unit=_l("seconds"),
         hint=_l("A line that died is passed over after this time and 2 seconds more; 0: never."),
     )
-    register_s = Number(_l("Registers anew every"), unit=_l("seconds"))
+    register_s = Duration(_l("Registers anew every"))
     number_format = Choice(_l("Called numbers are sent"), FORMATS)
     caller_format = Choice(_l("Callers' numbers are sent"), FORMATS)
     received_format = Choice(_l("Numbers arrive"), FORMATS)

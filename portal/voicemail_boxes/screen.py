@@ -11,7 +11,7 @@ from portal.core import draft
 from portal.core.db import db
 from portal.core.draft import DraftObject
 from portal.core.engine import engine
-from portal.core.forms import Hidden, NamedNumber, Number, StateForm, Switch, Text
+from portal.core.forms import Duration, Hidden, NamedNumber, StateForm, Switch, Text
 from portal.core.i18n import _, _l
 from portal.core.screens import Column, Part, Record, Screen
 from portal.core.shapes import Place
@@ -45,7 +45,7 @@ class BoxForm(StateForm):
         _l("Ask for the PIN at its own telephones too"),
         hint=_l("For telephones in places where others walk by."),
     )
-    longest_message_s = Number(_l("Longest message"), unit=_l("seconds"))
+    longest_message_s = Duration(_l("Longest message"))
 
 
 def _owner(record: Record) -> str:

@@ -151,6 +151,8 @@ def harmless(app):
             registry.files(state, MACHINE)
 
 
+# A hundred forms, a dozen texts in each field: minutes where other work goes on beside it.
+@pytest.mark.timeout(900)
 def test_every_field_of_every_form_refuses_or_keeps_what_is_typed(everything, manager):
     company, walked = everything, 0
     for screen, name in fields(company):
