@@ -21,7 +21,7 @@ from appliance.services import (
 from appliance.state.references import Destination
 from appliance.state.system_state import SystemState
 from appliance.state.tokens import new_secret
-from portal.core import draft
+from portal.core import audit, draft
 from portal.core.db import transaction
 from portal.core.screens import slug
 from provisioning.enrolment import new_site
@@ -45,7 +45,7 @@ def fill() -> None:
     """Put the sample company into an empty draft."""
     if not draft.settings("organisation")[0].name:
         with transaction():
-            draft.replace(company(), "draft.wizard", "sample", author="system")
+            draft.replace(company(), "draft.wizard", "sample", author=audit.SYSTEM)
 
 
 def company(people: int = PEOPLE) -> SystemState:

@@ -107,4 +107,4 @@ def _note_once(address: str, account: str) -> None:
         audit.AuditEntry.address == address,
     )
     if db.session.scalar(latest.limit(1)) is None:
-        audit.record("account.guessing", account[:12], author="system")
+        audit.record("account.guessing", account[:12], author=audit.SYSTEM)

@@ -16,6 +16,10 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from portal.core.db import UtcTime, db, now
 
+SYSTEM = "system"
+"""The author of what nobody asked for: the first draft, a start. No account can have this name:
+theirs are mail addresses."""
+
 
 class AuditEntry(db.Model):
     """One act.
@@ -60,7 +64,7 @@ def author() -> str:
     """Who acts: the signed-in account, or the system itself."""
     if has_request_context() and current_user and current_user.is_authenticated:
         return str(current_user.email)
-    return "system"
+    return SYSTEM
 
 
 SQLITE_TRIGGERS = tuple(

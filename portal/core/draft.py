@@ -397,4 +397,4 @@ def _data(row: DraftObject | None) -> dict[str, Any] | None:
 def ensure() -> None:
     """Begin the draft with the state of a machine on which nobody has wished for anything."""
     if db.session.scalar(db.select(DraftObject.id).limit(1)) is None:
-        replace(registry.empty_state(), "draft.begin", author="system")
+        replace(registry.empty_state(), "draft.begin", author=audit.SYSTEM)

@@ -10,9 +10,9 @@ from flask_babel import format_datetime, format_timedelta
 from flask_login import current_user
 from markupsafe import Markup
 
-from portal.core import pending
+from portal.core import audit, pending
 from portal.core.engine import status
-from portal.core.i18n import LANGUAGES, _l, language
+from portal.core.i18n import LANGUAGES, _, _l, language
 from portal.core.permissions import access, profile_label
 from portal.core.screens import choices, screens
 from portal.core.sentences import grouped
@@ -125,6 +125,11 @@ def moment(value: datetime.datetime | str | None) -> str:
     return format_datetime(parsed, "short")
 
 
+def author(name: str) -> str:
+    """Who did something, as a list shows it."""
+    return _("this system") if name == audit.SYSTEM else name
+
+
 def ago(value: datetime.datetime | None) -> str:
     """How long ago a moment is."""
     if value is None:
@@ -185,7 +190,7 @@ def init_app(app: Flask) -> None:
         "theme": theme,
         "grouped": grouped,
     }
-    app.jinja_env.filters |= {"moment": moment, "ago": ago}
+    app.jinja_env.filters |= {"moment": moment, "ago": ago, "author": author}
 
     @app.context_processor
     def shared() -> dict[str, Any]:

@@ -88,3 +88,9 @@ def test_the_outside_number_of_a_site_is_kept(company, manager):
     assert manager.send("/sites/parma", form).status_code == 302
     with company.app_context():
         assert draft.state()["organisation"].sites[1].number == "+390521123456"
+
+
+def test_what_nobody_did_by_hand_is_told_in_the_readers_language(company, manager):
+    shown = manager.get("/audit/").text
+    assert "<td>questo sistema</td>" in shown
+    assert "<td>system</td>" not in shown
