@@ -167,6 +167,8 @@ class Ami:
     `on_event(name, fields)` is called for each event whose name is in `wanted`.
     `on_ready()` runs after each log-in, once Asterisk is fully booted: the place to ask
     for the state of things. `on_lost()` is called when a connection ends or none was made.
+    `events` are the classes of events that Asterisk sends at all; "system" is the least, since
+    FullyBooted is one of them.
     """
 
     def __init__(
@@ -180,10 +182,12 @@ class Ami:
         on_ready: Callable[[], Awaitable[None]],
         on_lost: Callable[[], None],
         host: str = "127.0.0.1",
+        events: str = "on",
     ) -> None:
         self._address = (host, port)
         self._user = user
         self._secret = secret
+        self._events = events
         self._wanted = wanted | {"FullyBooted"}
         self._handler = on_event
         self._on_ready = on_ready
@@ -259,7 +263,8 @@ class Ami:
 
     async def _log_in(self) -> None:
         try:
-            await self.ask("Login", Username=self._user, Secret=self._secret.reveal(), Events="on")
+            secret, events = self._secret.reveal(), self._events
+            await self.ask("Login", Username=self._user, Secret=secret, Events=events)
         except AmiRefused as error:
             raise AmiRefused(f"refused: {error}") from error
         await asyncio.wait_for(self._booted.wait(), BOOTS_WITHIN_S)

@@ -11,6 +11,7 @@ from pathlib import Path
 from aiohttp import web
 
 from appliance import credentials
+from appliance.asterisk import call_sound
 from appliance.state.machine import Layout
 from appliance.system.machine import read_facts
 from ari_apps.live.hub import Hub
@@ -21,7 +22,8 @@ GRACE_S = 5.0
 
 async def serve(layout: Layout) -> None:
     """Serve on the hub's socket until SIGTERM."""
-    hub = Hub(read_facts(layout).ami_port, credentials.read(credentials.AMI_LIVE))
+    sound = layout.state_of("live") / call_sound.FILE
+    hub = Hub(read_facts(layout).ami_port, credentials.read(credentials.AMI_LIVE), sound)
     app = application(hub, credentials.read(credentials.LIVE_TOKEN))
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=GRACE_S)
     await runner.setup()

@@ -24,7 +24,8 @@ _LEG_STATES: Mapping[str, str] = {"Ringing": "ringing", "Up": "up"}
 
 @dataclass(slots=True)
 class Channel:
-    """One leg. `call` is Asterisk's Linkedid: the same for all legs of a conversation."""
+    """One leg. `call` is Asterisk's Linkedid: the same for all legs of a conversation; `channel`
+    is its name in Asterisk. `silent` says since when and why nothing is heard of it."""
 
     id: str
     call: str
@@ -39,6 +40,8 @@ class Channel:
     other_name: str = ""
     bridge: str = ""
     on_hold: bool = False
+    channel: str = ""
+    silent: Mapping[str, Any] | None = None
 
     def as_data(self) -> dict[str, Any]:
         """The leg as `docs/live.md` describes it."""
@@ -58,6 +61,7 @@ class Channel:
             "answered": self.answered,
             "on_hold": self.on_hold,
             "bridge": self.bridge,
+            "silent": self.silent,
         }
 
 
@@ -94,6 +98,7 @@ def begun(event: Mapping[str, str]) -> Channel | None:
 def update(channel: Channel, event: Mapping[str, str], prefix: str = "") -> None:
     """Take over what an event says of a channel. `prefix` is Dest for the dialled side."""
     channel.call = event.get(f"{prefix}Linkedid", channel.call)
+    channel.channel = event.get(f"{prefix}Channel", channel.channel)
     state = _LEG_STATES.get(event.get(f"{prefix}ChannelStateDesc", ""), "dialling")
     if state == "up" and channel.state != "up" and "Duration" not in event:
         channel.answered = when(event)

@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from pathlib import Path
 
 from appliance.asterisk import names
 from appliance.asterisk.ami import Ami, AmiError, AmiRefused, Event
 from appliance.state.fields import Secret
 from ari_apps.live.broadcast import Broadcast
+from ari_apps.live.listening import Listening
 from ari_apps.live.machine import LiveMachine
 
 log = logging.getLogger("live")
@@ -24,9 +26,10 @@ SURE_AFTER_S = 1.0
 
 
 class Hub:
-    """The live state of one Asterisk and everybody who listens to it."""
+    """The live state of one Asterisk and everybody who listens to it. `sound` is the file in
+    which is kept how calls sounded."""
 
-    def __init__(self, ami_port: int, secret: Secret) -> None:
+    def __init__(self, ami_port: int, secret: Secret, sound: Path) -> None:
         self.machine = LiveMachine()
         self.broadcast = Broadcast(self.machine.objects)
         self.ami = Ami(
@@ -38,6 +41,7 @@ class Hub:
             on_ready=self._snapshot,
             on_lost=self._lost,
         )
+        self.listening = Listening(self.machine, ami_port, secret, sound, self._tell_soon)
         self.events = 0
         self.missed = 0
         self.failures = 0
@@ -48,6 +52,7 @@ class Hub:
         self._tell()
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self.ami.run())
+            tasks.create_task(self.listening.run())
             tasks.create_task(self._beat())
             tasks.create_task(self._compare())
 

@@ -133,6 +133,33 @@ class LiveMachine:
         """The channels known at this moment."""
         return frozenset(self._channels)
 
+    # ── the sound of legs ────────────────────────────────────────────────────────────
+
+    def talking(self) -> list[tuple[Channel, bool]]:
+        """(leg, whether sound is due of it) for each leg that was answered.
+
+        Sound is due between two who are connected; while one holds the other, of nobody.
+        """
+        found = []
+        for ids in self._legs.values():
+            legs = [leg for id in ids if (leg := self._channels[id]).state == "up"]
+            connected = [leg for leg in legs if leg.bridge]
+            due = len(connected) > 1 and not any(leg.on_hold for leg in legs)
+            found += [(leg, due and bool(leg.bridge)) for leg in legs]
+        return found
+
+    def others_of(self, leg: Channel) -> list[Channel]:
+        """The other answered legs of a leg's call, in the order in which they came."""
+        legs = (self._channels[id] for id in self._legs.get(leg.call, ()) if id != leg.id)
+        return sorted((each for each in legs if each.state == "up"), key=lambda each: each.since)
+
+    def mark(self, id: str, silent: Mapping[str, Any] | None) -> None:
+        """Say that nothing is heard of a leg, or (None) that it is heard again."""
+        channel = self._channels.get(id)
+        if channel and channel.silent != silent:
+            channel.silent = silent
+            self._touched.add(f"calls/{channel.call}")
+
     # ── what to tell ─────────────────────────────────────────────────────────────────
 
     def changes(self) -> tuple[Objects, list[str]]:

@@ -99,6 +99,8 @@ async def _metrics(request: web.Request) -> web.Response:
         "centralino_live_listeners": hub.broadcast.listeners,
         "centralino_live_calls": kinds.count("calls"),
         "centralino_live_devices": kinds.count("devices"),
+        "centralino_live_legs_not_heard": hub.listening.silent,
+        "centralino_live_sound_questions_total": hub.listening.asked,
     }
     lines = []
     for name, value in figures.items():

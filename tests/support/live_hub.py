@@ -62,6 +62,7 @@ class HubProcess:
         (folder / credentials.AMI_LIVE).write_text(secret.reveal())
         (folder / credentials.LIVE_TOKEN).write_text(KEY.reveal())
         self.layout.run_of("live").mkdir(parents=True, exist_ok=True)
+        self.layout.state_of("live").mkdir(parents=True, exist_ok=True)
         environment = {
             **os.environ,
             "CENTRALINO_PREFIX": str(self.layout.prefix),

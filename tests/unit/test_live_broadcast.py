@@ -154,7 +154,7 @@ def test_a_frozen_page_loses_its_connection_and_the_others_go_on():
 
 
 async def _frozen(path):
-    hub = Hub(5038, KEY)
+    hub = Hub(5038, KEY, path.with_name("sound.json"))
     runner = web.AppRunner(application(hub, KEY), access_log=None)
     await runner.setup()
     await web.UnixSite(runner, str(path)).start()
