@@ -38,6 +38,11 @@ class MachineCalls(Asking):
     def acknowledge_alarm(self, name: str, subject: str, by: str) -> None:
         self._ask("acknowledge_alarm", name=name, subject=subject, by=by)
 
+    def call_sound(self) -> dict[str, Any]:
+        """`silences`: calls in which somebody was not heard, the newest first; `days`: how the
+        calls of each site sounded (`appliance.asterisk.call_sound.Sound`)."""
+        return self._ask("call_sound")
+
     # ── certificates ──────────────────────────────────────────────────────────────
 
     def certificates(self) -> dict[str, Any]:

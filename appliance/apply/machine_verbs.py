@@ -8,12 +8,14 @@ from typing import Annotated, Any
 
 from appliance.apply.capture_verbs import CaptureVerbs
 from appliance.apply.certificate_verbs import CertificateVerbs
+from appliance.apply.errors import Refused
 from appliance.apply.network_verbs import NetworkVerbs
 from appliance.apply.service_verbs import ServiceVerbs
 from appliance.apply.support_verbs import SupportVerbs
 from appliance.apply.taken import take
 from appliance.apply.voicemail_verbs import VoicemailVerbs
 from appliance.state.fields import Label, Printable
+from appliance.system import sound_alarms
 from appliance.system.alarms import Alarm, Name
 
 Subject = Annotated[str, Printable(200, shortest=0)]
@@ -36,6 +38,13 @@ class MachineVerbs(
         """Somebody knows of an alarm: it stays open, but nobody is reminded of it."""
         name, subject = take(request, "name", Name), take(request, "subject", Subject, "")
         self._machine.book.acknowledge(name, subject, take(request, "by", Label))
+
+    def call_sound(self, _request: Mapping[str, Any]) -> dict[str, Any]:
+        """Which calls had no sound lately, and how good the sound of each site was."""
+        try:
+            return asdict(sound_alarms.kept(self._machine.site.layout))
+        except ValueError as error:
+            raise Refused(f"what is kept of the sound of calls {error}") from error
 
 
 def _shown(alarm: Alarm) -> dict[str, Any]:

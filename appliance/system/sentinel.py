@@ -17,7 +17,15 @@ from appliance.services.trunks import Trunk
 from appliance.state.machine import Layout
 from appliance.state.system_state import SystemState
 from appliance.system import alarm_watchers as watchers
-from appliance.system import alarms, branch_watch, certificate_facts, mail, metrics, trunk_health
+from appliance.system import (
+    alarms,
+    branch_watch,
+    certificate_facts,
+    mail,
+    metrics,
+    sound_alarms,
+    trunk_health,
+)
 from appliance.system.alarm_mail import AlarmMailer
 from appliance.system.alarms import AlarmBook, Raised
 from appliance.system.backup import watch as backups
@@ -102,6 +110,7 @@ class Sentinel:
             self._ask(BRANCHES, lambda: ReportBook(self.layout).look(wishes.whole))
             self._ask("routers", lambda: branch_watch.twice(self.layout, wishes.whole))
             self._ask("trunks", lambda: trunk_health.down(self.console, wishes.trunks))
+            self._ask("sound", lambda: sound_alarms.look(self.layout, wishes.whole))
             self._tried("mailer", lambda: self.mailer.look(wishes.alarms, wishes.sender))
         self._tried("tidying", self.tidy)
         self._tried("figures", self._write_figures)

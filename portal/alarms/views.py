@@ -10,6 +10,7 @@ from flask_login import current_user
 
 from appliance.apply.client import EngineError, EngineUnreachable
 from appliance.services.alarms import State
+from portal.alarms import silent
 from portal.core import audit, draft, engine
 from portal.core.db import transaction
 from portal.core.draft import Edit
@@ -58,6 +59,17 @@ def index() -> Any:
         reached=reached,
         addresses=draft.settings("alarms")[0].addresses,
     )
+
+
+@PAGES.get("/calls")
+@requires("alarms.view")
+def calls() -> Any:
+    """Calls in which somebody was not heard."""
+    try:
+        rows, reached = silent.rows(), True
+    except (EngineUnreachable, EngineError):
+        rows, reached = [], False
+    return render_template("alarms/silent.html", rows=rows, reached=reached)
 
 
 @PAGES.post("/acknowledge")

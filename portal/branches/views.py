@@ -16,15 +16,17 @@ from flask import (
     url_for,
 )
 
+from appliance.apply.client import EngineError, EngineUnreachable
 from appliance.branches import files
 from appliance.services.organisation import Site
 from appliance.system import vpn
-from portal.branches import desk, drawing, drills, overview, words
+from portal.branches import desk, drawing, drills, overview, sound, words
 from portal.branches.forms import BranchForm, ServerForm
 from portal.branches.models import Drill, DrillPlan, RouterCode
 from portal.core import audit, draft
 from portal.core.db import db, now, transaction
 from portal.core.draft import Edit, Stale
+from portal.core.engine import engine
 from portal.core.i18n import _, _l, fault_text, translated
 from portal.core.permissions import Guarded, access, requires
 from portal.core.screen_views import saved, version_seen
@@ -310,6 +312,7 @@ def _page(site: str, code: str = "", until: datetime.datetime | None = None) -> 
     return render_template(
         "branches/branch.html",
         view=overview.view(where, draft.instance(row)),
+        sound=_sound(site),
         code=code,
         seconds=int((until - now()).total_seconds()) if until else 0,
         open_code=db.session.get(RouterCode, site),
@@ -328,6 +331,15 @@ def _page(site: str, code: str = "", until: datetime.datetime | None = None) -> 
         faults=_faults(site),
         **_words(),
     )
+
+
+def _sound(site: str) -> sound.SoundView | None:
+    """How its calls sounded; None when no call has ended, or the engine does not say."""
+    try:
+        days = engine().call_sound()["days"]
+    except (EngineUnreachable, EngineError):
+        return None
+    return sound.view(days, site, int(now().timestamp()))
 
 
 def _line_names(site: str) -> dict[str, str]:

@@ -66,6 +66,8 @@ class PretendMachine:
     def prepare_machine(self, _path: Path) -> None:
         self._machine_lock = threading.RLock()
         self._alarms: list[dict[str, Any]] = []
+        self.silences: list[dict[str, Any]] = []
+        self.days: list[dict[str, Any]] = []
         self._request = ""
         now = int(time.time())
         self._bans: list[dict[str, Any]] = [
@@ -120,6 +122,28 @@ class PretendMachine:
                 each.update(acknowledged_by=by, acknowledged=int(time.time()))
                 return
         raise EngineError("lookuperror", "this alarm is over already")
+
+    def call_sound(self) -> dict[str, Any]:
+        return {"at": int(time.time()), "silences": list(self.silences), "days": list(self.days)}
+
+    def silence_pretended(self) -> None:
+        """Two calls without sound and the day of a branch, for `make preview` and tests."""
+        now = int(time.time())
+        silence = {"call": "1795852800.7", "leg": "1795852800.8", "device": "205-1", "trunk": ""}
+        silence |= {"number": "205", "name": "Elena Conti", "site": "parma", "why": "blocked"}
+        silence |= {"others": ["0521987654"], "began": now - 40, "until": 0}
+        earlier = {"call": "1795852100.3", "leg": "1795852100.4", "device": "", "trunk": "alfa"}
+        earlier |= {"number": "0521123456", "name": "", "site": "", "why": "carrier"}
+        earlier |= {"others": ["201 Anna Bianchi"], "began": now - 7200, "until": now - 7181}
+        self.silences = [silence, earlier]
+        spans = [
+            {
+                **{"at": now // 600 - back, "legs": 2, "worst": mos - 5, "mos": 2 * mos},
+                **{"loss_ppm": 40 * (450 - mos) ** 2, "jitter_us": 8000, "round_trip_us": 42000},
+            }
+            for back, mos in ((back, 435 if back % 17 else 340) for back in range(60, -1, -1))
+        ]
+        self.days = [{"site": "parma", "spans": spans}]
 
     # ── certificates ──────────────────────────────────────────────────────────────
 

@@ -7,6 +7,7 @@ from typing import Any
 from flask import Blueprint, make_response, redirect, render_template, url_for
 
 from appliance.apply.client import EngineError, EngineUnreachable
+from portal.alarms import silent
 from portal.alarms.views import shown
 from portal.core import draft, live
 from portal.core.db import db
@@ -47,6 +48,9 @@ def index() -> Any:
         faults=draft.faults(),
         counts=_counts(),
         alarms=_alarms(),
+        silent_why={why: f"{reason} {advice}" for why, (reason, advice) in silent.WHY.items()},
+        silent_lines=silent.trunk_labels(),
+        silent_branches=silent.branch_sites(),
     )
     return live.allow(make_response(page))
 

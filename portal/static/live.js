@@ -5,6 +5,7 @@
   const place = document.querySelector("[data-live-source]");
   if (!place) return;
   const SILENCE_MS = 15000;
+  const MOST_SILENT = 20;
   const RENEW_MS = 5 * 60 * 1000;
   let objects = new Map();
   let seq = 0;
@@ -16,6 +17,7 @@
   };
   const show = () => {
     const up = objects.get("asterisk")?.up;
+    showSilent();
     const devices = [...objects].filter(([key]) => key.startsWith("devices/"));
     const registered = devices.filter(([, value]) => value.registered).length;
     const calls = [...objects.keys()].filter((key) => key.startsWith("calls/")).length;
@@ -31,11 +33,33 @@
     tile.classList.toggle("good", up && registered === devices.length);
     tile.classList.toggle("warn", up && registered < devices.length);
   };
+  // Who is not heard right now: a name, the probable reason and what to do about it.
+  const silent = document.getElementById("live-silent");
+  const why = JSON.parse(silent.dataset.why);
+  const lines = JSON.parse(silent.dataset.lines);
+  const branches = JSON.parse(silent.dataset.branches);
+  const reason = ({ why: word, site }) =>
+    why[["nat", "blocked"].includes(word) && branches.includes(site) ? "tunnel" : word];
+  const showSilent = () => {
+    const calls = [...objects].filter(([key]) => key.startsWith("calls/")).map(([, call]) => call);
+    const legs = objects.get("asterisk")?.up ? calls.flatMap((call) => call.legs) : [];
+    const entries = legs.filter((leg) => leg.silent).slice(0, MOST_SILENT).map((leg) => {
+      const who = document.createElement("strong");
+      who.textContent = lines[leg.trunk] ?? leg.trunk ?? "";
+      if (leg.device) who.textContent = `${leg.number} ${leg.name}`;
+      const entry = document.createElement("li");
+      entry.append(who, ` ↔ ${leg.other_number} ${leg.other_name}. ${reason(leg.silent)}`);
+      return entry;
+    });
+    silent.querySelector("ul").replaceChildren(...entries);
+    silent.hidden = entries.length === 0;
+  };
   const lost = (is) => {
     const line = place.querySelector("[data-live-state]");
     line.textContent = line.dataset.lost;
     line.hidden = !is;
     if (is) {
+      silent.hidden = true;
       write("lines", "–");
       write("calls", "–");
       write("trunks", "–");

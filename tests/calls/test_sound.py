@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 import pytest
 
@@ -13,6 +11,7 @@ from ari_apps.live.ears import NEVER_S
 from ari_apps.live.listening import ROUND_S, WRITTEN_S
 from tests.calls.company import company, name
 from tests.support.live_hub import following, running_hub, until
+from tests.support.network import sound_lost
 
 WITHIN_S = NEVER_S + 2 * ROUND_S + 1
 """Two rounds may pass before a leg is met, and before it is met again."""
@@ -90,23 +89,11 @@ def marked(page):
     return {who: leg["silent"]["why"] for who, leg in page.legs().items() if leg["silent"]}
 
 
-@contextmanager
-def lost_on_the_way(network, *rule: str) -> Iterator[None]:
-    """Sound that telephones send is dropped as the rule says, before it leaves their network."""
-    network.run("nft", "add table inet lost")
-    hook = "{ type filter hook output priority 0; }"
-    network.run("nft", f"add chain inet lost out {hook}")
-    network.run("nft", " ".join(("add rule inet lost out meta l4proto udp", *rule, "drop")))
-    try:
-        yield
-    finally:
-        network.run("nft", "delete table inet lost")
-
-
 @pytest.mark.row("S7")
 def test_a_telephone_that_sends_no_sound_is_named_in_time_and_kept_in_the_list(desks, hub, page):
     dumb_caller(desks, page)
     until(WITHIN_S, lambda: marked(page) == {"201-1": "blocked"}, lambda: page.objects)
+    until(ROUND_S, lambda: kept(hub).silences, hub.log)
     newest = kept(hub).silences[0]
     assert (newest.device, newest.name, newest.site) == ("201-1", name("201"), "main")
     assert newest.others == (f"202 {name('202')}",)
@@ -145,7 +132,7 @@ def test_a_call_with_sound_both_ways_is_not_marked(desks, hub, page):
 
 @pytest.mark.row("S7")
 def test_the_mark_goes_when_the_sound_comes(desks, hub, page, phones_network):
-    with lost_on_the_way(phones_network, "udp", "dport", "10000-65535"):
+    with sound_lost(phones_network):
         talking(desks)
         until(WITHIN_S + 4, lambda: set(marked(page)) == {"201-1", "202-1"}, lambda: page.objects)
     until(2 * ROUND_S + 1, lambda: not marked(page), lambda: page.objects)
@@ -165,9 +152,7 @@ def test_loss_on_the_way_lowers_the_score_of_the_site(desks, hub, page, phones_n
 
     # RTCP tells of loss every five seconds.
     good = after_a_call_of(12)
-    with lost_on_the_way(
-        phones_network, "udp", "dport", "10000-65535", "numgen", "random", "mod", "100", "<", "15"
-    ):
+    with sound_lost(phones_network, percent=15):
         bad = after_a_call_of(12)
     figures.add("sound", "MOS of a call", good / 100, "")
     figures.add("sound", "MOS with 15 % of what telephones send lost", bad / 100, "")

@@ -21,13 +21,17 @@ from appliance.services.trunks import Trunk
 from appliance.state.fields import Secret
 from appliance.state.references import Destination
 from appliance.system import trunk_health
+from ari_apps.live.ears import NEVER_S
+from ari_apps.live.listening import ROUND_S
 from tests.calls.company import company
 from tests.support.carrier import Customer, running_carrier
-from tests.support.network import new_network
+from tests.support.live_hub import following, running_hub, until
+from tests.support.network import new_network, sound_lost
 
 A, B = "10.97.1.2", "10.97.2.2"
 OUR_A, OUR_B = "10.97.1.1", "10.97.2.1"
 PASSWORD = 'pa;ss"wo[rd]'
+NOTICED_WITHIN_S = NEVER_S + 2 * ROUND_S + 1
 
 
 @pytest.fixture(scope="module")
@@ -130,6 +134,18 @@ def test_a_line_that_is_asked_tells_whether_its_carrier_answers_now(pbx, carrier
     finally:
         carriers[1].speaks_again(OUR_B)
         wait(lambda: state_of(pbx, "b").state == "up")
+
+
+@pytest.mark.row("S7")
+def test_a_carrier_that_sends_no_sound_is_named(pbx, desks, carriers):
+    carrier, _other = carriers
+    with running_hub(pbx) as hub, following(hub) as page, sound_lost(carrier.network):
+        until(10, page.up, hub.log)
+        desks.phone("201").call("0521123456").expect_answered()
+        silent = lambda: {who: leg["silent"] for who, leg in page.legs().items()}  # noqa: E731
+        until(NOTICED_WITHIN_S, lambda: silent().get("a"), lambda: page.objects)
+        assert silent()["a"]["why"] == "carrier"
+        assert silent()["201-1"] is None
 
 
 # ── out ──────────────────────────────────────────────────────────────────────────────

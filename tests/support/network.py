@@ -79,3 +79,16 @@ def new_network(kind: str = "net") -> Iterator[Network]:
         yield network
     finally:
         subprocess.run(["ip", "netns", "delete", network.name], check=True)
+
+
+@contextmanager
+def sound_lost(network: Network, percent: int = 100) -> Iterator[None]:
+    """So much of the sound that telephones in `network` send does not leave it."""
+    chance = f"numgen random mod 100 < {percent}" if percent < 100 else ""
+    network.run("nft", "add table inet lost")
+    network.run("nft", "add chain inet lost out { type filter hook output priority 0; }")
+    network.run("nft", f"add rule inet lost out udp dport 10000-65535 {chance} drop")
+    try:
+        yield
+    finally:
+        network.run("nft", "delete table inet lost")

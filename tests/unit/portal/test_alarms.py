@@ -4,6 +4,10 @@ import re
 
 import pytest
 
+from portal.preview import add_account
+from tests.support.portal_accounts import session_of
+from tests.unit.portal.conftest import PASSWORD
+
 pytestmark = pytest.mark.row("D1")
 
 
@@ -58,3 +62,20 @@ def test_a_second_editor_of_the_addresses_overwrites_nothing_unseen(alarmed):
     alarmed.send("/alarms/mail", {**form, "addresses": "it@example.com"})
     alarmed.send("/alarms/mail", {**form, "addresses": "other@example.com"})
     assert "it@example.com" in alarmed.get("/alarms/mail").text
+
+
+@pytest.mark.row("S7")
+def test_calls_without_sound_are_listed_with_reason_and_advice(manager, app):
+    app.extensions["engine"].silence_pretended()
+    page = manager.get("/alarms/calls").text
+    assert "205 Elena Conti" in page
+    assert "Controllare i firewall" in page
+    assert "19 s" in page
+
+
+def test_outside_numbers_are_hidden_from_those_who_do_not_see_the_whole_company(app):
+    app.extensions["engine"].silence_pretended()
+    add_account(app, "op@example.com", "Ugo Foscolo", PASSWORD, "operator")
+    page = session_of(app, "op@example.com").get("/alarms/calls").text
+    assert "052112••••" in page
+    assert "0521123456" not in page

@@ -75,6 +75,25 @@ def generations(office):
         return {r.generation: r.ended_at is None for r in desk.routers_of("parma")}
 
 
+# ── the sound of its calls ────────────────────────────────────────────────────────────
+
+
+@pytest.mark.row("S5")
+def test_the_score_of_calls_over_the_tunnel_stands_beside_the_lines(manager, office):
+    assert "Nessuna chiamata di questa sede" in page(manager)
+    office.extensions["engine"].silence_pretended()
+    text = page(manager)
+    assert "Qualità (MOS)" in text
+    assert 'class="score-good"' in text
+    assert 'class="score-poor"' in text
+
+
+@pytest.mark.row("S7")
+def test_a_telephone_of_a_branch_is_said_to_be_unheard_through_its_tunnel(manager, office):
+    office.extensions["engine"].silence_pretended()
+    assert "attraverso la VPN della sede" in page(manager, "/alarms/calls")
+
+
 # ── entering a branch ─────────────────────────────────────────────────────────────────
 
 
