@@ -42,7 +42,7 @@ class SoundView:
 
 
 def view(days: Sequence[Mapping[str, Any]], site: str, now: int) -> SoundView | None:
-    """The sound of a site, from `call_sound` of the engine; None when no call has ended in a day."""
+    """The sound of a site, from `call_sound` of the engine; None without a call in a day."""
     held = next((day["spans"] for day in days if day["site"] == site), ())
     last = now // SPAN_S
     spans = [span for span in held if last - SPANS < span["at"] <= last and span["legs"]]

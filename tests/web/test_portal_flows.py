@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 
 import pytest
@@ -277,3 +278,19 @@ def test_a_passkey_is_made_and_signs_in_alone(signed_in, company, browser):
     page.wait_for_url(re.compile(r"/(overview|wizard.*|)$"))
     page.goto(f"{company.address}/people/")
     expect(page.locator("h1")).to_have_text("Persone")
+
+
+@pytest.mark.row("S7")
+def test_the_overview_names_who_is_not_heard_and_what_to_do(signed_in, company):
+    anna = {"device": "201-1", "trunk": "", "number": "201", "name": "Anna <i>Bianchi</i>"}
+    anna |= {"other_number": "202", "other_name": "", "silent": {"why": "blocked", "site": "main"}}
+    other = {"device": "202-1", "trunk": "", "number": "202", "name": "", "silent": None}
+    objects = {"asterisk": {"up": True}, "calls/1.1": {"legs": [anna, other]}}
+    story = f"event: snapshot\ndata: {json.dumps({'seq': 1, 'objects': objects})}\n\n"
+    answer = {"content_type": "text/event-stream", "body": story}
+    signed_in.route("**/live/events", lambda route: route.fulfill(**answer))
+    signed_in.goto(f"{company.address}/overview")
+    entry = signed_in.locator("#live-silent li")
+    expect(entry).to_have_count(1)
+    expect(entry).to_contain_text("201 Anna <i>Bianchi</i> ↔ 202")
+    expect(entry).to_contain_text("Controllare i firewall")
