@@ -93,9 +93,11 @@ class Hub:
 
     async def _registrations(self) -> list[Event]:
         try:
-            return await self.ami.list("PJSIPShowRegistrationsOutbound")
+            found = await self.ami.list("PJSIPShowRegistrationsOutbound")
         except AmiRefused:
             return []  # how Asterisk says that there are none
+        # Between them stand their accounts (AuthDetail).
+        return [entry for entry in found if entry["Event"] == "OutboundRegistrationDetail"]
 
     def _lost(self) -> None:
         self.machine.lost(time.time())

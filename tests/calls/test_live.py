@@ -81,7 +81,7 @@ def test_hold_is_shown(pbx, desks, hub, page):
     niccolo.expect_ringing().answer()
     call.expect_answered()
     call.hold()
-    until(2, lambda: page.legs()["201-1"]["on_hold"], story(pbx, page))
+    until(2, lambda: page.legs().get("201-1", {}).get("on_hold"), story(pbx, page))
     call.resume()
     until(2, lambda: not page.legs()["201-1"]["on_hold"], story(pbx, page))
 
