@@ -37,8 +37,9 @@ def kept(hub):
 
 def talking(desks):
     """201 and 202 talk; the leg of 201."""
-    call = desks.phone("201").call("202")
-    desks.phone("202").answer()
+    anna, niccolo = desks.phone("201"), desks.phone("202")
+    call = anna.call("202")
+    niccolo.answer()
     call.expect_answered()
     return call
 
