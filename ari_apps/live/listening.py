@@ -27,9 +27,9 @@ ROUND_S = 2.0
 """A round of questions begins so long after the last one began, or later with many calls."""
 
 AT_ONCE, PAUSE_S = 10, 0.05
-"""Questions are sent ten at a time, 200 a second at most. One costs Asterisk 30 microseconds and
-us 60, so this is at most one and a half hundredths of a processor, however many calls there are;
-500 calls are asked about every 5 seconds."""
+"""Questions are sent ten at a time, 200 a second at most, however many calls there are: with 400
+legs Asterisk as a whole took 1.8 % of a processor and the hub 3.0 % (measured with 22.10.1). 500
+calls are asked about every 5 seconds."""
 
 WRITTEN_S = 10.0
 """While somebody is not heard the file says so at least so often; the quality of calls that
