@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import time
+from collections.abc import Callable
 from typing import Any
 
 from tests.support.virtual_machine import Machine
@@ -74,6 +75,60 @@ def started_anew(machine: Machine, boot: str) -> bool:
         return machine.agent_answers() and machine.run("cat", BOOT_ID) != boot
     except (OSError, ValueError):
         return False
+
+
+def restarted_by(machine: Machine, action: Callable[[], object], within_s: float = 900) -> float:
+    """Do something after which the machine restarts, perhaps more than once; seconds until then."""
+    boot = machine.run("cat", BOOT_ID)
+    begin = machine.age_s
+    action()
+    machine.wait("the next start", lambda: started_anew(machine, boot), within_s, every_s=2)
+    return machine.age_s - begin
+
+
+_SAVE = """
+import base64, json
+from appliance.state.machine import Layout
+from appliance.system.backup.__main__ import site
+from appliance.system.backup.records import Records
+from appliance.system.backup.write import make
+own = site(Layout())
+records = Records(own.layout)
+code = records.propose_code().reveal()
+records.accept_code(code[-4:])
+made = make(own.layout, own.host_name, own.groups, records.keys()).path
+content = base64.b64encode(made.read_bytes()).decode()
+print(json.dumps({"code": code, "name": made.name, "content": content}))
+"""
+
+_RESTORE = """
+from pathlib import Path
+from appliance.state.machine import Layout
+from appliance.system.backup.recovery_code import read_code
+from appliance.system.backup.restore import order_restore
+order_restore(Layout(), Path({file!r}), read_code({code!r}), "keep")
+"""
+_PIECE = 48_000
+"""Signs of a file that go into the machine with one command."""
+
+
+def backup_of(machine: Machine) -> dict[str, str]:
+    """A backup that the machine makes of itself: its `name`, its `content` in base64, and the
+    recovery `code` that opens it. The rehearsal, which takes minutes here, is left out."""
+    made: dict[str, str] = json.loads(machine.run(PYTHON, "-c", _SAVE))
+    return made
+
+
+def restore(machine: Machine, backup: dict[str, str]) -> None:
+    """Bring a backup onto the machine and order that its next start puts it in place; the
+    machine keeps its own name and address."""
+    file = f"/var/backups/centralino/{backup['name']}"
+    machine.run("mkdir", "-p", "/var/backups/centralino")
+    for begin in range(0, len(backup["content"]), _PIECE):
+        piece = backup["content"][begin : begin + _PIECE]
+        machine.run("sh", "-c", f"printf %s '{piece}' >>{file}.base64")
+    machine.run("sh", "-c", f"base64 -d <{file}.base64 >{file} && rm {file}.base64")
+    machine.run(PYTHON, "-c", _RESTORE.format(file=file, code=backup["code"]))
 
 
 def memory_in_use_mb(machine: Machine) -> float:

@@ -6,7 +6,6 @@ takes about a minute. Times compare only within one run: see the bare machine's 
 
 from __future__ import annotations
 
-import json
 import re
 import ssl
 import subprocess
@@ -19,7 +18,15 @@ import yaml
 
 from portal.core import yaml_files
 from tests.image import builds
-from tests.image.inside import PYTHON, ask, identity_of, memory_in_use_mb, ready
+from tests.image.inside import (
+    PYTHON,
+    ask,
+    identity_of,
+    memory_in_use_mb,
+    ready,
+    restarted_by,
+    restore,
+)
 from tests.support.rtp import SoundEnd, talk
 from tests.support.sip_agent import SipAgent
 from tests.support.virtual_machine import empty_disk, started
@@ -241,35 +248,6 @@ def imported(first, figures):
     return first
 
 
-SAVE = """
-import base64, json
-from appliance.state.machine import Layout
-from appliance.system.backup.__main__ import site
-from appliance.system.backup.records import Records
-from appliance.system.backup.write import make
-own = site(Layout())
-records = Records(own.layout)
-code = records.propose_code().reveal()
-records.accept_code(code[-4:])
-made = make(own.layout, own.host_name, own.groups, records.keys()).path
-content = base64.b64encode(made.read_bytes()).decode()
-print(json.dumps({"code": code, "name": made.name, "content": content}))
-"""
-
-
-@pytest.fixture(scope="module")
-def saved(imported, told):
-    """Its backup, for the test that restores it on another machine."""
-    told.tell("backup", json.loads(imported.run(PYTHON, "-c", SAVE)))
-
-
-@pytest.mark.usefixtures("saved")
-def test_a_backup_says_on_the_machine_what_it_is_of(imported):
-    (listed,) = imported.run("ls", "/var/backups/centralino").split()
-    assert listed.startswith("pbx.example.com-")
-    assert listed.endswith(".backup")
-
-
 def agent_of(machine, example, id):
     """A telephone of the company, at the forwarded port of the machine."""
     (device,) = (each for each in example["devices"].devices if each.id == id)
@@ -360,15 +338,15 @@ def again(imported, folder, figures):
     before = ask(imported, "status()")
     imported.run(PYTHON, "-c", UNTIL_IT_SWITCHES, within_s=300)
     imported.cut_power()
-    seen = {"before": before}
-    with started(folder / "again", folder / DISK, builds.bios(), udp=(5060,)) as machine:
+    ports = {"tcp": (443,), "udp": (5060,)}
+    with started(folder / "again", folder / DISK, builds.bios(), **ports) as machine:
         age = machine.wait("SIP", machine.sip_answers)
         figures.add("start", "second start until SIP answers", age, "s")
         machine.wait("the agent", machine.agent_answers)
         machine.wait("every process", lambda: ready(machine))
-        seen["after"] = ask(machine, "status()")
+        seen = {"machine": machine, "before": before, "after": ask(machine, "status()")}
         seen["failed"] = machine.run("systemctl", "--failed", "--no-legend", "--plain")
-    return seen
+        yield seen
 
 
 def test_a_power_cut_while_applying_leaves_the_old_or_the_new_revision(again):
@@ -385,6 +363,36 @@ def test_two_machines_of_one_image_share_no_key_and_no_secret(again, first_ident
     assert first_identity.keys() == other.keys()
     shared = [name for name in other if first_identity[name] == other[name]]
     assert not shared
+
+
+@pytest.fixture(scope="module")
+def restored(again, told, figures):
+    """The first machine, with the backup of the OVA's in place of its own data."""
+    machine = again["machine"]
+    begin = machine.age_s
+    restore(machine, told.of("backup of the ova"))
+    restarted_by(machine, lambda: machine.run("systemctl", "--no-block", "reboot"))
+    machine.wait("every process", lambda: ready(machine))
+    figures.add("restore", "until every process answers", machine.age_s - begin, "s", 600)
+    return machine
+
+
+@pytest.mark.row("D1")
+def test_a_backup_of_one_machine_is_restored_on_another(restored, told):
+    key = "/var/lib/centralino/certificates/authority.key"
+    assert restored.run("cat", key) == told.of("ova")[key]
+    state = ask(restored, "state(client.status()['current'])")
+    assert state["services"]["extensions"]["extensions"] == []
+    assert reached(restored)
+
+
+def test_a_restored_machine_keeps_its_own_name(restored):
+    assert restored.run("hostname").strip() == "pbx.example.com"
+
+
+@pytest.mark.row("S6")
+def test_a_restored_machine_lets_those_telephones_in_that_the_backup_names(restored):
+    assert not restored.sip_answers()
 
 
 def test_the_roles_are_clean_by_the_strictest_profile_of_ansible_lint(built):

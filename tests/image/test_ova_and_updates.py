@@ -11,7 +11,7 @@ import json
 import pytest
 
 from tests.image import builds, repack
-from tests.image.inside import BOOT_ID, PYTHON, ask, asked, identity_of, ready, started_anew
+from tests.image.inside import ask, asked, backup_of, identity_of, ready, restarted_by
 from tests.image.test_machines import reached
 from tests.support.virtual_machine import disk_on, started
 from tools.image import signing
@@ -78,15 +78,6 @@ def begin_to_install(machine):
     ask(machine, f"install_update({ {**NEXT, 'device': device} }, 'ada')")
 
 
-def restarted_by(machine, action, within_s=900):
-    """Do something after which the machine restarts, perhaps more than once."""
-    boot = machine.run("cat", BOOT_ID)
-    begin = machine.age_s
-    action()
-    machine.wait("the next start", lambda: started_anew(machine, boot), within_s, every_s=2)
-    return machine.age_s - begin
-
-
 def event(machine, what, within_s=900):
     """The newest event, once it is of this kind and the engine tells it."""
 
@@ -132,6 +123,7 @@ def vmware(built, folder, disk, stick, told, figures):
         machine.wait("the agent", machine.agent_answers)
         machine.wait("every process", lambda: ready(machine))
         told.tell("ova", identity_of(machine))
+        told.tell("backup of the ova", backup_of(machine))
         figures.add("start", "UEFI, VMware: until every process answers", machine.age_s, "s")
         yield machine
 
@@ -271,44 +263,3 @@ def test_a_destroyed_system_is_left_without_a_hand_on_it(updated, figures):
     figures.add("update", "back from a destroyed system", updated.age_s - begin, "s")
     assert slot(updated) == "B"
     assert not found["started"]
-
-
-RESTORE = """
-from pathlib import Path
-from appliance.state.machine import Layout
-from appliance.system.backup.recovery_code import read_code
-from appliance.system.backup.restore import order_restore
-order_restore(Layout(), Path({file!r}), read_code({code!r}), "keep")
-"""
-PIECE = 48_000
-"""Signs of a file that go into the machine with one command."""
-
-
-@pytest.fixture(scope="module")
-def restored(updated, told, figures):
-    """This machine, after the backup of the installed one has taken the place of its own data."""
-    backup = told.of("backup")
-    file = f"/var/backups/centralino/{backup['name']}"
-    for begin in range(0, len(backup["content"]), PIECE):
-        piece = backup["content"][begin : begin + PIECE]
-        updated.run("sh", "-c", f"printf %s '{piece}' >>{file}.base64")
-    updated.run("sh", "-c", f"base64 -d <{file}.base64 >{file} && rm {file}.base64")
-    begin = updated.age_s
-    updated.run(PYTHON, "-c", RESTORE.format(file=file, code=backup["code"]))
-    restarted_by(updated, lambda: updated.run("systemctl", "--no-block", "reboot"))
-    updated.wait("every process", lambda: ready(updated))
-    figures.add("restore", "order until every process answers", updated.age_s - begin, "s", 600)
-    return updated
-
-
-@pytest.mark.row("D1")
-def test_a_backup_of_one_machine_is_restored_on_another(restored):
-    state = ask(restored, "state(client.status()['current'])")
-    assert {"201", "202"} <= {
-        each["number"] for each in state["services"]["extensions"]["extensions"]
-    }
-    assert reached(restored)
-
-
-def test_a_restored_machine_keeps_its_own_name(restored):
-    assert restored.run("hostname").strip() == "vm.example.com"
