@@ -47,11 +47,16 @@ def outside(company, manager):
 def start_of(manager, address):
     """What the empty form of a page holds."""
     page = re.sub(r'<input[^>]*type="checkbox"[^>]*>', "", manager.get(address).text)
-    found = dict(re.findall(r'<input[^>]*? name="(\w+)"[^>]*? value="([^"]*)"', page))
-    for name, options in re.findall(r'<select[^>]*? name="(\w+)".*?>(.*?)</select>', page, re.S):
-        chosen = re.search(r'<option selected value="([^"]*)"', options)
-        found[name] = chosen[1] if chosen else ""
-    return {name: value for name, value in found.items() if name not in {"csrf_token", "version"}}
+    found = {}
+    # A field may have two parts of one name, such as a number and its unit, in this order.
+    parts = (
+        r'<input[^>]*? name="(\w+)"[^>]*? value="([^"]*)"|<select[^>]*? name="(\w+)"(.*?)</select>'
+    )
+    for typed, text, chosen, options in re.findall(parts, page, re.S):
+        option = re.search(r'<option selected value="([^"]*)"', options)
+        value = (option[1] if option else "") if chosen else text
+        found.setdefault(chosen or typed, []).append(value)
+    return {name: values for name, values in found.items() if name not in {"csrf_token", "version"}}
 
 
 def clear():
