@@ -9,7 +9,7 @@ import socket
 import ssl
 import threading
 import time
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Literal
@@ -65,8 +65,9 @@ def fetch(peer: PeerMachine, tag: str, own: Collection[str]) -> Answer:
 
     NotFetched says why there is no list.
     """
-    address = _address_of(peer, own)
-    with _connected(peer, address) as connection:
+    context, until = _context(peer), time.monotonic() + WITHIN_S
+    plain, address = _opened(_addresses_of(peer, own), peer.port)
+    with _connected(peer, context, plain, until) as connection:
         headers = {"Authorization": f"Bearer {peer.token.reveal()}", "Accept": "application/json"}
         if tag:
             headers["If-None-Match"] = tag
@@ -90,9 +91,9 @@ def _check_status(status: int) -> None:
         raise NotFetched("stranger")
 
 
-def _address_of(peer: PeerMachine, own: Collection[str]) -> str:
-    """The address to connect to. It is looked up once and checked, and the connection goes to
-    that one: a name cannot lead into this machine itself."""
+def _addresses_of(peer: PeerMachine, own: Collection[str]) -> list[str]:
+    """The addresses to connect to. They are looked up once and checked, and the connection goes
+    to one of them: a name cannot lead into this machine itself."""
     try:
         found = socket.getaddrinfo(peer.address, peer.port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError):
@@ -101,7 +102,16 @@ def _address_of(peer: PeerMachine, own: Collection[str]) -> str:
     usable = [each for each in addresses if each not in own and not _local(each)]
     if not usable:
         raise NotFetched("itself")
-    return usable[0]
+    return usable
+
+
+def _opened(addresses: Sequence[str], port: int) -> tuple[socket.socket, str]:
+    """A connection to the first address that takes one, and that address: a name may have one
+    of IPv6 where no IPv6 leads there."""
+    for address in addresses:
+        with suppress(OSError):
+            return socket.create_connection((address, port), WITHIN_S / len(addresses)), address
+    raise NotFetched("unreachable")
 
 
 def _local(address: str) -> bool:
@@ -113,14 +123,12 @@ def _local(address: str) -> bool:
 
 
 @contextmanager
-def _connected(peer: PeerMachine, address: str) -> Iterator[http.client.HTTPSConnection]:
-    """A connection to a machine that has proved itself, closed in any case."""
-    context = _context(peer)
-    until = time.monotonic() + WITHIN_S
-    try:
-        plain = socket.create_connection((address, peer.port), WITHIN_S)
-    except OSError:
-        raise NotFetched("unreachable") from None
+def _connected(
+    peer: PeerMachine, context: ssl.SSLContext, plain: socket.socket, until: float
+) -> Iterator[http.client.HTTPSConnection]:
+    """The connection, once the machine has proved itself; it ends at `until`, and is closed in
+    any case."""
+    plain.settimeout(WITHIN_S)
     try:
         with (
             plain,

@@ -276,6 +276,11 @@ def test_a_list_is_fetched_with_the_token_and_against_the_pinned_authority(serve
     assert (path, headers["Authorization"]) == ("/shared-bans/v1", f"Bearer {TOKEN}")
 
 
+def test_of_several_addresses_the_first_that_answers_is_taken(server, monkeypatch):
+    monkeypatch.setattr(peer_fetch, "_addresses_of", lambda _peer, _own: ["::1", "127.0.0.1"])
+    assert asked(server).address == "127.0.0.1"
+
+
 def test_the_servers_own_certificate_may_be_pinned_too(server):
     assert asked(server, certificate=server.own).body == b"{}"
 
@@ -295,7 +300,7 @@ def test_a_machine_with_another_certificate_gets_no_token(server, tmp_path):
 
 
 def test_a_certificate_for_another_name_is_named_as_such(server, monkeypatch):
-    monkeypatch.setattr(peer_fetch, "_address_of", lambda _peer, _own: "127.0.0.1")
+    monkeypatch.setattr(peer_fetch, "_addresses_of", lambda _peer, _own: ["127.0.0.1"])
     assert fault(server, address="elsewhere.example.com") == "other-name"
     assert fault(server, address="192.0.2.9") == "other-name"
     assert server.seen == []
