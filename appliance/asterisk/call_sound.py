@@ -153,5 +153,5 @@ def read(path: Path) -> Sound:
         raise ValueError("is too large")
     try:
         return decode(Sound, json.loads(content))
-    except StateError as error:
+    except (StateError, RecursionError) as error:
         raise ValueError("is not of its form") from error

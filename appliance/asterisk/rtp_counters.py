@@ -31,15 +31,16 @@ class Counters:
 
 def parsed(answer: str) -> Counters | None:
     """The counters of an answer to QUESTION; None for a leg without sound of RTP, or an answer
-    that makes no sense."""
+    that makes no sense. A telephone that counts packets twice may report less than none lost
+    (RFC 3550 section 6.4.1)."""
     fields = dict(part.partition("=")[::2] for part in answer.split(";"))
     try:
         return Counters(
             int(fields["rxcount"]),
-            int(fields["lp"]),
+            max(0, int(fields["lp"])),
             _seconds(fields["rxjitter"]),
             int(fields["txcount"]),
-            int(fields["rlp"]),
+            max(0, int(fields["rlp"])),
             _seconds(fields["txjitter"]),
             _round_trip(fields["rtt"]),
         )

@@ -35,13 +35,17 @@ def wired(folder: Path = NETWORK_CLASS) -> list[Card]:
     """The wired cards in the order of their names, as people count them."""
     found = []
     for each in sorted(path.parent for path in folder.glob("*/device")):
+        try:
+            kind, mac = ((each / name).read_text().strip() for name in ("type", "address"))
+        except OSError:
+            continue  # it was pulled out, or renamed, a moment ago
         # ARPHRD_ETHER of if_arp.h, and no radio.
-        if (each / "type").read_text().strip() == "1" and not (each / "phy80211").exists():
-            found.append(Card(each.name, (each / "address").read_text().strip().lower()))
+        if kind == "1" and not (each / "phy80211").exists():
+            found.append(Card(each.name, mac.lower()))
     return found
 
 
-def named() -> None:
+def wait_for_names() -> None:
     """Wait until every card has got its name: the kernel's first one, such as eth0, lasts until
     udev comes to it (systemd.link(5))."""
     subprocess.run(["udevadm", "settle", f"--timeout={NAMED_WITHIN_S}"], check=False)
@@ -50,7 +54,7 @@ def named() -> None:
 def follow(
     prefix: Path,
     look: Callable[[], list[Card]] = wired,
-    wait: Callable[[], None] = named,
+    wait: Callable[[], None] = wait_for_names,
 ) -> Card | None:
     """Until the next start, let the machine's only card have the addresses of the only one that
     its settings know, when that is gone; returns it. With more cards nothing is done: an

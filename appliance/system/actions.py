@@ -237,7 +237,10 @@ class Actions:
         packet filter is ours; ActionFailed when the kernel does not take them."""
         if self.managed((FIREWALL,)):
             path = self._place.layout.run / "peers.nft"
-            path.write_text(rules)
+            try:
+                path.write_text(rules)
+            except OSError as error:
+                raise ActionFailed(f"{path.name}: {error.strerror}") from error
             self._run(("nft", "-f", str(path)))
 
     def _client(self, program: str) -> Command:

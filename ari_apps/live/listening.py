@@ -194,6 +194,7 @@ class Listening:
             call_sound.write(self._file, self.sound)
         except OSError as error:
             log.error("the sound of calls cannot be kept: %s", error.strerror)
+            self._changed = True  # tried again: a full disk is made room on
 
     def _kept(self) -> Sound:
         try:

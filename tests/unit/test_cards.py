@@ -100,3 +100,8 @@ def test_wired_cards_are_counted_without_radio_and_what_is_no_hardware(tmp_path)
     found = cards.wired(tmp_path)
     assert [card.name for card in found] == ["ens3", "ens4"]
     assert found[0].mac == "52:54:00:aa:00:01"
+
+
+def test_a_card_that_is_pulled_out_just_now_is_passed_over(tmp_path):
+    (tmp_path / "ens5/device").mkdir(parents=True)
+    assert cards.wired(tmp_path) == []

@@ -228,3 +228,16 @@ def test_a_thousand_silent_calls_are_a_few_alarms(alarms):
 
 def test_without_a_file_there_is_nothing_to_tell(tmp_path):
     assert list(sound_alarms.look(Layout(tmp_path), registry.empty_state())) == []
+
+
+def test_a_telephone_that_reports_less_than_none_lost_costs_nothing():
+    answer = "rxcount=150;lp=-150;rxjitter=0;txcount=150;rlp=-9;txjitter=0;rtt=0"
+    found = rtp_counters.parsed(answer)
+    assert (found.lost, found.remote_lost) == (0, 0)
+    assert rtp_counters.quality(found).loss == 0
+
+
+def test_a_file_of_endless_brackets_makes_no_sense_and_ends_nothing(tmp_path):
+    (tmp_path / "sound.json").write_bytes(b"[" * 1_000_000)
+    with pytest.raises(ValueError, match="form"):
+        call_sound.read(tmp_path / "sound.json")
