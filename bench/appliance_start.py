@@ -2,10 +2,11 @@
 
     .venv/bin/python -m bench.appliance_start
 
-The images are built first unless CENTRALINO_TEST_IMAGES names the folder of a build. Both
-machines have the same packages, disk layout and devices, and start one after the other in
-QEMU without acceleration: the times themselves are those of this emulation, the ratio is
-what counts. A second start is compared, since a first one makes keys and certificates.
+The images are built first unless there are some in the folder that CENTRALINO_TEST_IMAGES
+names, as tests/image has it. Both machines have the same packages, disk layout and devices,
+and start one after the other in QEMU without acceleration: the times themselves are those of
+this emulation, the ratio is what counts. A second start is compared, since a first one makes
+keys and certificates.
 """
 
 from __future__ import annotations
@@ -31,11 +32,11 @@ def main() -> int:
     """Measure and print."""
     with tempfile.TemporaryDirectory(dir="/var/tmp") as scratch:
         given = os.environ.get("CENTRALINO_TEST_IMAGES")
-        folder = Path(given or scratch)
+        folder = Path(given or scratch) / "images"
         chosen = dataclasses.replace(
             settings.from_environment(), build=folder / "build", dist=folder / "dist"
         )
-        if not given:
+        if not (folder / "complete").exists():
             builds.run_builder(folder, "image")
         ours = _appliance(Built(chosen), Path(scratch))
         theirs = _bare(Built(chosen), Path(scratch))

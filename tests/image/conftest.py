@@ -14,7 +14,7 @@ import pytest
 
 from tests.image.builds import Built, run_builder
 from tools import debian_pool
-from tools.image import settings
+from tools.image import edition, settings
 from tools.image.settings import RECIPE
 
 WITHIN_S = 1800
@@ -43,16 +43,28 @@ def built(tmp_path_factory, figures):
 
     Workers side by side share one build: the first makes it, the others wait.
     """
+    return built_in("images", tmp_path_factory, lambda folder: build_all(folder, figures))
+
+
+@pytest.fixture(scope="session")
+def built_router(tmp_path_factory):
+    """The outputs of the branch router's edition."""
+    made = built_in("router-images", tmp_path_factory, lambda folder: run_builder(folder, "router"))
+    return Built(made.settings.of(edition.ROUTER))
+
+
+def built_in(name, tmp_path_factory, build):
+    """One build of this run, or the one that is kept where CENTRALINO_TEST_IMAGES says."""
     given = os.environ.get("CENTRALINO_TEST_IMAGES")
-    folder = Path(given) if given else shared(tmp_path_factory) / "images"
+    folder = (Path(given) if given else shared(tmp_path_factory)) / name
     chosen = dataclasses.replace(
         settings.from_environment(), build=folder / "build", dist=folder / "dist"
     )
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        if not (folder / "complete").exists() and not given:
-            build_all(folder, figures)
+        if not (folder / "complete").exists():
+            build(folder)
             (folder / "complete").touch()
     return Built(chosen)
 

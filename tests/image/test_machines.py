@@ -17,7 +17,7 @@ import pytest
 import yaml
 
 from portal.core import yaml_files
-from tests.image import builds
+from tests.image import branch, builds
 from tests.image.inside import (
     PYTHON,
     ask,
@@ -27,6 +27,8 @@ from tests.image.inside import (
     restarted_by,
     restore,
 )
+from tests.support.branch_pages import BranchPages
+from tests.support.portal_site import EMAIL, NAME, PASSWORD, chromium_in, sign_in_at
 from tests.support.rtp import SoundEnd, talk
 from tests.support.sip_agent import SipAgent
 from tests.support.virtual_machine import empty_disk, started
@@ -57,6 +59,7 @@ OUTSIDE = (
 )
 DISK = "installed.qcow2"
 MEMORY_AT_REST_MB = 600
+PAGE_WITHIN_MS = 240_000
 INSTALL_WITHIN_S = 240
 CHANGED_IN_ETC = {
     *("machine-id", "hostname", "hosts", "centralino/machine.json", "ssh", "adjtime"),
@@ -223,11 +226,12 @@ RTP_PORTS = range(10000, 10012)
 
 @pytest.fixture(scope="module")
 def example():
-    """The example company, with few ports for sound: each is forwarded into the machine."""
+    """The example company with a router at its branch, and with few ports for sound: each is
+    forwarded into the machine."""
     state = company.company()
     core = replace(state["asterisk_core"], rtp_first_port=RTP_PORTS[0], rtp_last_port=RTP_PORTS[-1])
     rules = replace(state["firewall"], telephones=(LAN,))
-    return state.replaced(asterisk_core=core, firewall=rules)
+    return state.replaced(asterisk_core=core, firewall=rules, vpn=branch.TUNNELS)
 
 
 @pytest.fixture(scope="module")
@@ -248,13 +252,12 @@ def imported(first, figures):
     return first
 
 
-def agent_of(machine, example, id):
-    """A telephone of the company, at the forwarded port of the machine."""
+def agent_of(machine, example, id, own="127.0.0.1", server="127.0.0.1"):
+    """A telephone of the company: at the forwarded port of the machine, or in its branch."""
     (device,) = (each for each in example["devices"].devices if each.id == id)
     line = device.lines[0]
     name, inside = f"{line.extension}-{line.slot}", machine.network.entered()
-    server = ("127.0.0.1", 5060)
-    return SipAgent(("127.0.0.1", 0), server, name, line.secret.reveal(), inside=inside)
+    return SipAgent((own, 0), (server, 5060), name, line.secret.reveal(), inside=inside)
 
 
 def offer(end):
@@ -296,6 +299,68 @@ def test_two_telephones_of_the_example_company_hear_each_other(imported, example
         counts = talk((ear, other), ports, 4)
     # A second of sound in each direction, at 50 packets a second.
     assert min(counts) > 50, counts
+
+
+@pytest.fixture(scope="module")
+def pages(imported, folder):
+    """The portal for somebody who has made the first account with the code of the console."""
+    address = "https://127.0.0.1"
+    with chromium_in(imported.network, folder) as browser:
+        context = browser.new_context(locale="it-IT", ignore_https_errors=True)
+        context.set_default_timeout(PAGE_WITHIN_MS)
+        page = context.new_page()
+        page.goto(f"{address}/setup/")
+        for name, text in {
+            "code": CODE,
+            "name": NAME,
+            "email": EMAIL,
+            "password": PASSWORD,
+        }.items():
+            page.fill(f"input[name={name}]", text)
+        page.click("form button.btn-primary")
+        page.wait_for_url("**/login*")
+        sign_in_at(page, address)
+        yield BranchPages(page, address, branch.SITE, "Parma")
+
+
+@pytest.fixture(scope="module")
+def enrolled(pages, imported, built_router, folder, figures):
+    """A router from its image that has become the branch's by a code typed at its console."""
+    with branch.router_at(imported.network, built_router, folder) as router:
+        router.wait("its console", lambda: "belongs to no branch" in router.serial(), every_s=1)
+        begin = router.age_s
+        branch.become(router, pages.code())
+        router.wait("its report", lambda: pages.row()[1] == "Wan1", every_s=5)
+        figures.add("enrolment", "code to report on the page", router.age_s - begin, "s")
+        yield router
+
+
+@pytest.mark.row("I4")
+@pytest.mark.row("B5")
+def test_a_router_from_its_image_becomes_the_branchs_by_a_code(enrolled, pages):
+    good = ("Tutte le linee buone", "Wan1")
+    enrolled.wait("both lines", lambda: pages.row() == good, every_s=5)
+    enrolled.wait("its console", lambda: "Tunnel:   up" in enrolled.serial(), every_s=1)
+
+
+@pytest.mark.row("I4")
+def test_a_telephone_of_the_branch_registers_through_the_tunnel(enrolled, imported, example):
+    far = {"own": branch.TELEPHONE, "server": branch.INNER}
+    with agent_of(imported, example, "phone-203", **far) as telephone:
+        assert telephone.register().status == 200
+    contacts = imported.run("asterisk", "-rx", "pjsip show contacts")
+    assert f"@{branch.TELEPHONE}:" in contacts
+
+
+@pytest.mark.row("B3")
+def test_a_cable_that_is_pulled_out_leaves_the_branch_on_its_other_line(
+    enrolled, imported, pages, example
+):
+    enrolled.plug("network", plugged=False)
+    enrolled.wait("the other line", lambda: pages.row()[1] == "Wan2", every_s=5)
+    far = {"own": branch.TELEPHONE, "server": branch.INNER}
+    with agent_of(imported, example, "phone-203", **far) as telephone:
+        assert telephone.register().status == 200
 
 
 def main_pid(machine, unit):

@@ -2,34 +2,20 @@
 
 from __future__ import annotations
 
-import dataclasses
-
 import pytest
 
 from tests.image import builds
-from tests.image.builds import Built, run_builder
 from tests.support.virtual_machine import disk_on, started
-from tools.image import edition, settings
 
 LARGEST_MB = 250
 SECOND_PORT = ("-netdev", "user,id=lan", "-device", "virtio-net-pci,netdev=lan")
 
 
 @pytest.fixture(scope="module")
-def router_built(tmp_path_factory, figures):
-    folder = tmp_path_factory.mktemp("router")
-    run_builder(folder, "router")
-    chosen = dataclasses.replace(
-        settings.from_environment(), build=folder / "build", dist=folder / "dist"
-    )
-    return Built(chosen.of(edition.ROUTER))
-
-
-@pytest.fixture(scope="module")
-def router(router_built, tmp_path_factory, figures):
+def router(built_router, tmp_path_factory, figures):
     """A router fresh from the image, with two ports, and no branch."""
     folder = tmp_path_factory.mktemp("router-machine")
-    disk = disk_on(router_built.output("qcow2"), folder)
+    disk = disk_on(built_router.output("qcow2"), folder)
     with started(folder / "router", disk, builds.bios(), extra=SECOND_PORT) as machine:
         asked = machine.wait("its console", lambda: "belongs to no branch" in machine.serial())
         figures.add("router", "from power-on to the question for the code", asked, "s")
@@ -39,8 +25,8 @@ def router(router_built, tmp_path_factory, figures):
 
 @pytest.mark.row("I4")
 @pytest.mark.parametrize("kind", ["qcow2", "raw.zst", "update"])
-def test_an_output_of_the_router_is_small(router_built, figures, kind):
-    size = router_built.output(kind).stat().st_size / 1e6
+def test_an_output_of_the_router_is_small(built_router, figures, kind):
+    size = built_router.output(kind).stat().st_size / 1e6
     assert figures.add("router", kind, size, "MB", LARGEST_MB).value <= LARGEST_MB
 
 

@@ -9,22 +9,20 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
 
 from appliance.system import branch_watch
 from appliance.system.machine import Facts
 from tests.router.conftest import branch_company
 from tests.support import branch_lab, front, router_console
 from tests.support.branch_lab import PUBLIC, Ground, Router, answers, cable, connected, until
+from tests.support.branch_pages import BranchPages
 from tests.support.figures import Figures
 from tests.support.network import Network, new_network
 from tests.support.pbx import ADDRESS, Pbx
-from tests.support.portal_site import CHROMIUM, EMAIL, FLAGS, NAME, PASSWORD, sign_in_at
+from tests.support.portal_site import EMAIL, NAME, PASSWORD, chromium_in, sign_in_at
 
 pytestmark = [pytest.mark.row("I4"), pytest.mark.row("B5"), pytest.mark.timeout(240)]
 
@@ -39,37 +37,7 @@ class Office:
 
     pbx: Pbx
     ground: Ground
-    page: Page
-
-    def code(self) -> str:
-        """Press the button on the branch's page; the code that it shows."""
-        self.page.goto(f"https://{ADDRESS}/branches/modena")
-        self.page.locator("form[action$='/code'] button").click()
-        return self.page.locator("#router-code").inner_text()
-
-    def row(self) -> tuple[str, str]:
-        """The branch's state and line in use, as the page of all branches has them."""
-        self.page.goto(f"https://{ADDRESS}/branches/")
-        cells = self.page.locator("tbody tr").filter(has_text="Modena").locator("td")
-        return cells.nth(1).inner_text().strip(), cells.nth(2).inner_text().strip()
-
-    def text(self) -> str:
-        self.page.goto(f"https://{ADDRESS}/branches/modena")
-        return self.page.locator("main").inner_text()
-
-
-@contextmanager
-def browser_in(network: Network, folder: Path) -> Iterator[Browser]:
-    """A real browser whose network is this one."""
-    program = folder / "chromium"
-    program.write_text(f'#!/bin/sh\nexec ip netns exec {network.name} {CHROMIUM} "$@"\n')
-    program.chmod(0o755)
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=program, args=list(FLAGS))
-        try:
-            yield browser
-        finally:
-            browser.close()
+    pages: BranchPages
 
 
 @pytest.fixture(scope="module")
@@ -82,13 +50,13 @@ def office(branch_pbx: Pbx) -> Iterator[Office]:
         front.engine_socket(pbx, FACTS),
         front.portal_server(pbx, account),
         front.web_server(pbx, lambda: front.serves_tls(pbx, ADDRESS)),
-        browser_in(pbx.network, pbx.folder) as browser,
+        chromium_in(pbx.network, pbx.folder) as browser,
     ):
         # The authority of this machine is one that no browser knows.
         context = browser.new_context(locale="it-IT", ignore_https_errors=True)
         page = context.new_page()
         sign_in_at(page, f"https://{ADDRESS}")
-        yield Office(pbx, ground, page)
+        yield Office(pbx, ground, BranchPages(page, f"https://{ADDRESS}", "modena", "Modena"))
 
 
 def blank(office: Office, network: Network, name: str) -> Router:
@@ -119,7 +87,7 @@ def start(router: Router) -> None:
 @pytest.fixture(scope="module")
 def code(office: Office) -> str:
     """The code by which the branch's router takes its place."""
-    return office.code()
+    return office.pages.code()
 
 
 @pytest.fixture(scope="module")
@@ -128,7 +96,7 @@ def first(office: Office, code: str, figures: Figures) -> Iterator[Router]:
     router = blank(office, office.ground.router, "first")
     began = time.monotonic()
     take_place(office, router, code)
-    until(lambda: office.row()[1] == "Wan1", 60, "its report is on the page")
+    until(lambda: office.pages.row()[1] == "Wan1", 60, "its report is on the page")
     figures.add("enrolment", "code to report on the page", time.monotonic() - began, "s", 60)
     yield router
     router.stop()
@@ -137,8 +105,8 @@ def first(office: Office, code: str, figures: Figures) -> Iterator[Router]:
 def test_a_code_at_the_console_makes_a_router_whose_line_and_quality_are_on_the_page(office, first):
     assert connected(office.pbx) == {"branch-1"}
     good = ("Tutte le linee buone", "Wan1")
-    until(lambda: office.row() == good, 60, "both lines are good")
-    text = office.text()
+    until(lambda: office.pages.row() == good, 60, "both lines are good")
+    text = office.pages.text()
     assert "Wan1" in text
     assert re.search(r"RITARDO\s*[0-9]+\.[0-9] ms", text, re.IGNORECASE)
     assert re.search(r"PERDITE\s*[0-9]+\.[0-9] %", text, re.IGNORECASE)
@@ -149,7 +117,7 @@ def test_a_code_is_good_once(office, first, code):
 
 
 def test_a_code_that_was_mistyped_is_refused_and_writes_nothing(office, first):
-    code = office.code()
+    code = office.pages.code()
     assert_refused(office, ("0" if code[0] != "0" else "1") + code[1:], "wrong")
 
 
@@ -167,8 +135,8 @@ def assert_refused(office, code, name):
 def test_a_line_that_fails_is_on_the_page_with_its_cause(office, first):
     office.ground.providers[0].silence()
     try:
-        until(lambda: office.row()[1] == "Wan2", 40, "the page shows the other line")
-        assert re.search(r"Wan1 → Wan2", office.text())
+        until(lambda: office.pages.row()[1] == "Wan2", 40, "the page shows the other line")
+        assert re.search(r"Wan1 → Wan2", office.pages.text())
     finally:
         office.ground.providers[0].heal()
 
@@ -183,7 +151,7 @@ def test_a_cold_spare_takes_over_with_one_code_and_the_old_router_is_refused_and
             first.network.run("ip", "link", "set", name, "netns", network.name)
         spare = blank(office, network, "spare")
         try:
-            take_place(office, spare, office.code())
+            take_place(office, spare, office.pages.code())
             until(lambda: reported(office, 2), 60, "it reports")
             took = time.monotonic() - began
             figure = figures.add("enrolment", "spare in its place", took, "s", SPARE_WITHIN_S)
@@ -196,7 +164,7 @@ def test_a_cold_spare_takes_over_with_one_code_and_the_old_router_is_refused_and
 
 def reported(office: Office, generation: int) -> bool:
     """Whether the router with this number stands in its place on the page."""
-    return re.search(rf"{generation}\s.*al suo posto dal", office.text()) is not None
+    return re.search(rf"{generation}\s.*al suo posto dal", office.pages.text()) is not None
 
 
 def old_router_is_refused(office: Office, old: Router) -> None:

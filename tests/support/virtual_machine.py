@@ -10,9 +10,12 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import fcntl
 import json
 import socket
+import struct
 import subprocess
+import termios
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -113,6 +116,19 @@ class Machine:
     def serial(self) -> str:
         """All that came over the serial line until now."""
         return (self.folder / "serial").read_text("utf-8", "replace")
+
+    def type(self, text: str) -> None:
+        """Type at the serial line, as somebody does who sits before it."""
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+            connection.connect(str(self.folder / "console"))
+            connection.sendall(text.encode())
+            # The line takes sixteen signs at a time; what is unread at the end would be lost.
+            while _unread(connection):
+                time.sleep(0.01)
+
+    def plug(self, cable: str, *, plugged: bool) -> None:
+        """Plug a cable in or pull it out; `cable` is the identifier of QEMU's netdev."""
+        self._ask_monitor("set_link", {"name": cable, "up": plugged})
 
     def wait(
         self,
@@ -225,19 +241,25 @@ class Machine:
 
     def screenshot(self, to: Path) -> None:
         """The picture on the machine's monitor, as a PPM file."""
+        self._ask_monitor("screendump", {"filename": str(to)})
+
+    def _ask_monitor(self, verb: str, arguments: dict[str, Any]) -> None:
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
             connection.settimeout(10)
             connection.connect(str(self.folder / "monitor"))
             stream = connection.makefile("rwb")
             stream.readline()
-            for asked in ({"execute": "qmp_capabilities"}, _screendump(to)):
-                stream.write(json.dumps(asked).encode() + b"\n")
+            asked = {"execute": verb, "arguments": arguments}
+            for each in ({"execute": "qmp_capabilities"}, asked):
+                stream.write(json.dumps(each).encode() + b"\n")
                 stream.flush()
-                stream.readline()
+                answer = json.loads(stream.readline())
+                assert "error" not in answer, answer
 
 
-def _screendump(to: Path) -> dict[str, Any]:
-    return {"execute": "screendump", "arguments": {"filename": str(to)}}
+def _unread(connection: socket.socket) -> int:
+    """Bytes that the other end has yet to read (SIOCOUTQ, unix(7))."""
+    return struct.unpack("i", fcntl.ioctl(connection, termios.TIOCOUTQ, bytes(4)))[0]
 
 
 def _until_synchronised(stream: Any, token: int) -> None:
@@ -283,6 +305,10 @@ def empty_disk(folder: Path, gib: int, name: str = "disk.qcow2") -> Path:
     return made
 
 
+def _at(folder: Path, name: str) -> str:
+    return f"path={folder / name},server=on,wait=off"
+
+
 @contextlib.contextmanager
 def started(
     folder: Path,
@@ -293,35 +319,42 @@ def started(
     udp: Sequence[int] = (),
     address: str = "",
     extra: Sequence[str] = (),
+    inside: Network | None = None,
 ) -> Iterator[Machine]:
     """Switch a machine on; it is killed when the block is left.
 
-    `address` is where the machine awaits what is forwarded, unless DHCP has told it. It has
+    `address` is where the machine awaits what is forwarded, unless DHCP has told it. `inside`
+    is the network of another machine, whose forwarded ports are to be reached. The machine has
     one processor: kernels that change their own code while another emulated processor runs
     it have been seen to panic, and two machines side by side fill two cores better. Of the
     models of processors QEMU emulates this one fastest: Python takes a fifth less time than
     on its default, whose C library must do without wide registers.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    for name in ("serial", "agent", "monitor"):
+    for name in ("serial", "agent", "monitor", "console"):
         (folder / name).unlink(missing_ok=True)
-    forwards = [f"hostfwd=tcp:127.0.0.1:{port}-{address}:{port}" for port in tcp]
-    forwards += [f"hostfwd=udp:127.0.0.1:{port}-{address}:{port}" for port in udp]
+    forwards = [f"hostfwd=tcp::{port}-{address}:{port}" for port in tcp]
+    forwards += [f"hostfwd=udp::{port}-{address}:{port}" for port in udp]
     # Not `restrict=on`: libslirp 4.7 then keeps the answers to forwarded UDP, too.
     netdev = ",".join(["user,id=network", *forwards])
     command = ["qemu-system-x86_64", "-accel", "tcg", "-cpu", "EPYC", "-smp", "1"]
     command += ["-display", "none", "-nodefaults", "-vga", "std", *hardware.arguments(folder, disk)]
     command += ["-netdev", netdev, "-device", f"{hardware.network},netdev=network"]
-    command += ["-device", "virtio-rng-pci", "-serial", f"file:{folder / 'serial'}"]
+    command += ["-device", "virtio-rng-pci", "-serial", "chardev:console"]
+    serial = folder / "serial"
+    command += [
+        "-chardev",
+        f"socket,id=console,{_at(folder, 'console')},logfile={folder / 'serial'}",
+    ]
     command += ["-device", "virtio-serial-pci"]
-    command += ["-chardev", f"socket,id=agent,path={folder / 'agent'},server=on,wait=off"]
+    command += ["-chardev", f"socket,id=agent,{_at(folder, 'agent')}"]
     command += ["-device", "virtserialport,chardev=agent,name=org.qemu.guest_agent.0"]
     command += ["-qmp", f"unix:{folder / 'monitor'},server=on,wait=off", *extra]
-    with new_network("vm") as network:
+    with contextlib.nullcontext(inside) if inside else new_network("vm") as network:
         with (folder / "qemu.log").open("wb") as log:
             process = network.start(command, stdout=log, stderr=log)
         machine = Machine(folder, process, network)
-        (folder / "serial").touch()
+        serial.touch()
         try:
             yield machine
         finally:
