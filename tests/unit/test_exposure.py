@@ -18,7 +18,7 @@ LIMITS = {
     "centralino-backup@": 1.8,
     "centralino-console@": 2.6,
     "centralino-echo": 1.4,
-    "centralino-engine": 5.3,
+    "centralino-engine": 5.4,
     "centralino-first-boot": 4.8,
     "centralino-installer@": 5.3,
     "centralino-live": 1.5,
