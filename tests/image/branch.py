@@ -43,14 +43,20 @@ _PORTS = (
 )
 
 
-@contextmanager
-def router_at(network: Network, built: Built, folder: Path) -> Iterator[Machine]:
-    """A blank router with two lines to the appliance, and a telephone's cable to its LAN."""
+def lay_cable(network: Network) -> None:
+    """The telephone's end, and the appliance's address for the lines. A browser in this network
+    gives up what it loads when an address comes or settles, so it is started after this."""
     network.run("ip", "address", "add", f"{PUBLIC}/32", "dev", "lo")
     network.run("ip", "tuntap", "add", CABLE, "mode", "tap")
+    network.run("sysctl", "-qw", f"net.ipv6.conf.{CABLE}.disable_ipv6=1")
     network.run("ip", "address", "add", f"{TELEPHONE}/24", "dev", CABLE)
     network.run("ip", "link", "set", CABLE, "up")
     network.run("ip", "route", "add", INNER, "via", ROUTER)
+
+
+@contextmanager
+def router_at(network: Network, built: Built, folder: Path) -> Iterator[Machine]:
+    """A blank router with two lines to the appliance, at the other end of the cable."""
     disk = disk_on(built.output("qcow2"), folder, "router.qcow2")
     with started(folder / "router", disk, builds.bios(), extra=_PORTS, inside=network) as router:
         yield router

@@ -6,6 +6,7 @@ takes about a minute. Times compare only within one run: see the bare machine's 
 
 from __future__ import annotations
 
+import json
 import re
 import ssl
 import subprocess
@@ -16,6 +17,7 @@ from dataclasses import replace
 import pytest
 import yaml
 
+from appliance.state.system_state import SCHEMA_VERSION
 from portal.core import yaml_files
 from tests.image import branch, builds
 from tests.image.inside import (
@@ -28,7 +30,8 @@ from tests.image.inside import (
     restore,
 )
 from tests.support.branch_pages import BranchPages
-from tests.support.portal_site import EMAIL, NAME, PASSWORD, chromium_in, sign_in_at
+from tests.support.owner import browser_in
+from tests.support.portal_site import EMAIL, NAME, PASSWORD, sign_in_at
 from tests.support.rtp import SoundEnd, talk
 from tests.support.sip_agent import SipAgent
 from tests.support.virtual_machine import empty_disk, started
@@ -237,19 +240,24 @@ def example():
 @pytest.fixture(scope="module")
 def imported(first, figures):
     """The machine after its own command has taken the company in and applied it."""
-    program = "/usr/lib/centralino/bin/centralino"
     first.run("sh", "-c", "mkdir -p /run/company && mount -L COMPANY -o ro /run/company")
     files = ("/run/company/company.yaml", "--secrets", "/run/company/company.secrets.yaml")
-    said = first.run(program, "import", *files, "--yes", within_s=600)
-    assert "Taken into the draft." in said, said
     begin = first.age_s
-    said = first.run(program, "apply", "--reason", "example company", within_s=900)
-    if "goes back" in said:
-        # Lines of the company open the packet filter for their carriers.
-        first.run(program, "keep")
+    taken_in(first, *files, reason="example company")
     figures.add("apply", "the example company, first time", first.age_s - begin, "s")
     first.run("umount", "/run/company")
     return first
+
+
+def taken_in(machine, *files, reason):
+    """Import by the machine's own command, apply, and keep what would go back otherwise: lines
+    of a company open the packet filter for their carriers, and addresses may shut people out."""
+    program = "/usr/lib/centralino/bin/centralino"
+    said = machine.run(program, "import", *files, "--yes", within_s=600)
+    assert "Taken into the draft." in said, said
+    said = machine.run(program, "apply", "--reason", reason, within_s=900)
+    if "goes back" in said:
+        machine.run(program, "keep")
 
 
 def agent_of(machine, example, id, own="127.0.0.1", server="127.0.0.1"):
@@ -302,10 +310,11 @@ def test_two_telephones_of_the_example_company_hear_each_other(imported, example
 
 
 @pytest.fixture(scope="module")
-def pages(imported, folder):
+def pages(imported):
     """The portal for somebody who has made the first account with the code of the console."""
     address = "https://127.0.0.1"
-    with chromium_in(imported.network, folder) as browser:
+    branch.lay_cable(imported.network)
+    with browser_in(imported.network) as browser:
         context = browser.new_context(locale="it-IT", ignore_https_errors=True)
         context.set_default_timeout(PAGE_WITHIN_MS)
         page = context.new_page()
@@ -361,6 +370,42 @@ def test_a_cable_that_is_pulled_out_leaves_the_branch_on_its_other_line(
     far = {"own": branch.TELEPHONE, "server": branch.INNER}
     with agent_of(imported, example, "phone-203", **far) as telephone:
         assert telephone.register().status == 200
+
+
+NAME_OF_OWN = "voce.example.com"
+
+
+@pytest.fixture(scope="module")
+def addressed(imported):
+    """The machine with a name and a fixed address that its owner has given it in the portal."""
+    card = re.search(r" dev (\S+)", imported.run("ip", "route", "show", "default"))[1]
+    lan = {"id": "lan", "name": card, "ipv4": "static", "address": "10.0.2.15/24", "ipv6": "off"}
+    wanted = {"managed": True, "host_name": NAME_OF_OWN, "dns": ["10.0.2.3"]}
+    wanted["interfaces"] = [{**lan, "gateway": "10.0.2.2"}]
+    text = json.dumps({"schema_version": SCHEMA_VERSION, "services": {"network": wanted}})
+    imported.run("sh", "-c", f"printf %s '{text}' >/run/network.yaml")
+    taken_in(imported, "/run/network.yaml", reason="own address")
+    return imported
+
+
+@pytest.mark.row("D1")
+def test_a_name_and_an_address_of_the_portal_are_the_machines_own(addressed):
+    assert addressed.run("hostname").strip() == NAME_OF_OWN
+    assert addressed.run("hostnamectl", "hostname").strip() == NAME_OF_OWN
+    (route,) = json.loads(addressed.run("ip", "-json", "-4", "route", "show", "default"))
+    assert (route["gateway"], route["protocol"]) == ("10.0.2.2", "static")
+    links = addressed.run("ip", "-oneline", "-4", "address", "show", "dev", route["dev"])
+    assert "10.0.2.15/24" in links
+    assert "dynamic" not in links, "the address is still that of DHCP"
+
+
+@pytest.mark.row("D1")
+def test_names_are_asked_of_whom_the_portal_says(addressed):
+    assert "10.0.2.3" in addressed.run("resolvectl", "dns")
+
+
+def test_a_new_address_is_reached_from_outside(addressed):
+    assert reached(addressed)
 
 
 def main_pid(machine, unit):
@@ -431,9 +476,16 @@ def test_two_machines_of_one_image_share_no_key_and_no_secret(again, first_ident
 
 
 @pytest.fixture(scope="module")
-def restored(again, told, figures):
+def names():
+    """What the machine was called before it was restored."""
+    return {}
+
+
+@pytest.fixture(scope="module")
+def restored(again, told, names, figures):
     """The first machine, with the backup of the OVA's in place of its own data."""
     machine = again["machine"]
+    names["before"] = machine.run("hostname")
     begin = machine.age_s
     restore(machine, told.of("backup of the ova"))
     # Not at once: the answer to the command would be lost with the machine.
@@ -453,8 +505,9 @@ def test_a_backup_of_one_machine_is_restored_on_another(restored, told):
     assert reached(restored)
 
 
-def test_a_restored_machine_keeps_its_own_name(restored):
-    assert restored.run("hostname").strip() == "pbx.example.com"
+def test_a_restored_machine_keeps_its_own_name(restored, names):
+    assert names["before"].strip() in ("pbx.example.com", NAME_OF_OWN)
+    assert restored.run("hostname") == names["before"]
 
 
 @pytest.mark.row("S6")

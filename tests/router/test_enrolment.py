@@ -21,8 +21,9 @@ from tests.support.branch_lab import PUBLIC, Ground, Router, answers, cable, con
 from tests.support.branch_pages import BranchPages
 from tests.support.figures import Figures
 from tests.support.network import Network, new_network
+from tests.support.owner import browser_in
 from tests.support.pbx import ADDRESS, Pbx
-from tests.support.portal_site import EMAIL, NAME, PASSWORD, chromium_in, sign_in_at
+from tests.support.portal_site import EMAIL, NAME, PASSWORD, sign_in_at
 
 pytestmark = [pytest.mark.row("I4"), pytest.mark.row("B5"), pytest.mark.timeout(240)]
 
@@ -50,7 +51,7 @@ def office(branch_pbx: Pbx) -> Iterator[Office]:
         front.engine_socket(pbx, FACTS),
         front.portal_server(pbx, account),
         front.web_server(pbx, lambda: front.serves_tls(pbx, ADDRESS)),
-        chromium_in(pbx.network, pbx.folder) as browser,
+        browser_in(pbx.network) as browser,
     ):
         # The authority of this machine is one that no browser knows.
         context = browser.new_context(locale="it-IT", ignore_https_errors=True)

@@ -20,7 +20,6 @@ from portal.core.app import create_app
 from portal.core.settings import Settings
 from portal.core.upgrade import bring_up_to_date
 from portal.preview import add_account, let_go, settings_in
-from tests.support.network import Network
 
 CHROMIUM = "/usr/bin/chromium"
 FLAGS = (
@@ -68,20 +67,10 @@ def serving(folder: Path, *, pace_s: float = 0.05) -> Iterator[Site]:
 
 
 @contextmanager
-def chromium_in(network: Network, folder: Path) -> Iterator[Browser]:
-    """A real browser whose network is this one; `folder` is for its program."""
-    program = folder / "chromium"
-    program.write_text(f'#!/bin/sh\nexec ip netns exec {network.name} {CHROMIUM} "$@"\n')
-    program.chmod(0o755)
-    with chromium(str(program)) as browser:
-        yield browser
-
-
-@contextmanager
-def chromium(program: str = CHROMIUM) -> Iterator[Browser]:
+def chromium() -> Iterator[Browser]:
     """A real browser without a screen."""
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=program, args=list(FLAGS))
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=list(FLAGS))
         try:
             yield browser
         finally:
