@@ -29,16 +29,20 @@ LAST = ("phones", "calls", "run", "web", "router", "image")
 """Stages between these run in the order of their names."""
 
 PARALLEL = frozenset({"house", "unit", "golden"})
-"""Stages whose tests have nothing to wait for but the processor."""
+"""Stages whose tests share nothing. Some wait for a clock, so there is a worker more than
+processors; whoever has nothing left takes over what others have yet to do."""
+
+_EVENLY = ("-n", str((os.cpu_count() or 1) + 1), "--dist", "worksteal")
 
 OTHER_DATABASE = "--portal-database=postgresql"
 """For the unit tests of a whole run: those on Python 3.14 have SQLite under the portal already."""
 
-_TWO = ("-n", "2", "--dist", "loadfile", "--no-loadscope-reorder")
-_WAIT = ("backup", "edge", "faults", "shadow", "calls", "web", "router", "image")
-SIDE_BY_SIDE = dict.fromkeys(_WAIT, _TWO)
-"""Stages whose files go side by side: while one waits, the other works, and an emulated machine
-keeps one processor busy."""
+SIDE_BY_SIDE = {
+    **dict.fromkeys(("backup", "edge", "faults", "run", "shadow", "web", "router", "image"), 2),
+    "calls": 4,
+}
+"""Stage -> how many of its files go side by side: while one waits, another works. Calls do
+little but wait; an emulated machine keeps one processor busy."""
 
 CHECK = ("lint", *FIRST)
 
@@ -69,14 +73,19 @@ def stages(*, quick: bool) -> Iterator[Stage]:
     python = sys.executable
     yield Stage("lint", ("make", "--no-print-directory", "lint"), counts=False)
     for name in folders():
-        options = ("-n", "auto") if name in PARALLEL else SIDE_BY_SIDE.get(name, ())
+        options = _EVENLY if name in PARALLEL else _files_side_by_side(name)
         if name == "unit" and not quick:
             options = (OTHER_DATABASE, *options)
         yield Stage(name, (python, "-m", "pytest", "-q", *options, f"tests/{name}"))
         if name == FIRST[-1]:
-            words = ["-q", "-n", "auto", "tests/unit", "tests/golden"]
+            words = ["-q", *_EVENLY, "tests/unit", "tests/golden"]
             inside = tuple(python314.command(words))
             yield Stage("python3.14", inside, counts=False)
+
+
+def _files_side_by_side(name: str) -> tuple[str, ...]:
+    count = SIDE_BY_SIDE.get(name)
+    return ("-n", str(count), "--dist", "loadfile", "--no-loadscope-reorder") if count else ()
 
 
 def folders() -> list[str]:

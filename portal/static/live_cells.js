@@ -1,17 +1,22 @@
-// Cells of a table that follow one object of the live hub each, such as a line's state.
+// Cells that follow one object of the live hub each: a line's state, whether a telephone is registered.
 (() => {
   "use strict";
   const places = new Map();
   for (const each of document.querySelectorAll("[data-live-key]")) places.set(each.dataset.liveKey, each);
   if (!places.size) return;
-  const show = (key, value) => {
-    const place = places.get(key);
-    if (!place) return;
+  const trunk = (place, value) => {
     const good = value?.state === "up";
     const words = [place.dataset[good ? "up" : "down"]];
     if (value?.registration) words.unshift(place.dataset[value.registration] ?? value.registration);
     place.textContent = words.join(", ");
     place.className = `badge bg-${good && value.registration !== "refused" ? "green" : "red"}-lt`;
+  };
+  const telephone = (place, value) => {
+    place.textContent = value?.registered ? place.dataset.yes : place.dataset.no;
+  };
+  const show = (key, value) => {
+    const place = places.get(key);
+    if (place) (key.startsWith("devices/") ? telephone : trunk)(place, value);
   };
   const unknown = () => {
     for (const place of places.values()) {

@@ -65,7 +65,7 @@ def acts(office):
 def test_the_board_shows_what_each_telephone_has(manager):
     text = manager.get("/phone-board/").get_data(as_text=True)
     assert text.count("96.86.0.70") + text.count("10.1.159.12") + text.count("11.3.7") == 32
-    assert "data-endpoint=" in text
+    assert 'data-live-key="devices/' in text
     assert not SECRETS.findall(re.sub(r"<meta[^>]*>|value=\"[^\"]*\"", "", text))
 
 
@@ -173,7 +173,7 @@ def test_without_its_server_the_board_says_so_and_still_lists_the_telephones(off
         office.extensions["settings"].folder / "none", Secret("x")
     )
     text = manager.get("/phone-board/").get_data(as_text=True)
-    assert text.count("data-endpoint=") == 40
+    assert text.count('data-live-key="devices/') == 40
     assert 'role="alert"' in text
 
 
