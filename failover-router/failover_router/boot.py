@@ -19,8 +19,11 @@ from failover_router.router_profile import ProfileError, read
 OURS = ("20-*.network", "30-*.network")
 
 
+PORTS = Path("/sys/class/net")
+
+
 def settle(profile: Path, root: Path = Path("/")) -> list[str]:
-    """Write the files of networkd; returns what this image cannot do, a sentence each.
+    """Write the files of networkd; returns what this router cannot do, a sentence each.
 
     ProfileError when there is a profile that cannot be used: the files stay as they are.
     """
@@ -37,7 +40,7 @@ def settle(profile: Path, root: Path = Path("/")) -> list[str]:
         if not file.exists() or file.read_text() != text:
             file.write_text(text)
             file.chmod(0o644)
-    return networking.cannot(held) if held else []
+    return networking.cannot(held, [port.name for port in PORTS.iterdir()]) if held else []
 
 
 def main() -> None:

@@ -10,7 +10,7 @@ Source: systemd.network(5).
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 
 from failover_router.router_profile import Lan, Line, RouterProfile
 from failover_router.routes import LINE_TABLE
@@ -32,14 +32,19 @@ def files(profile: RouterProfile) -> Mapping[str, str]:
     return found
 
 
-def cannot(profile: RouterProfile) -> list[str]:
-    """What this image cannot do of the profile, a sentence each."""
-    return [
+def cannot(profile: RouterProfile, ports: Collection[str]) -> list[str]:
+    """What this router cannot do of the profile, a sentence each; `ports` are those it has."""
+    said = [
         f"line {line.label or line.name}: {line.addressing} is not done by this image; use the "
         "provider's box or stick, and DHCP"
         for line in profile.lines
         if line.addressing in BY_OTHERS
     ]
+    wanted = {f"line {line.label or line.name}": line.interface for line in profile.lines}
+    for what, port in {**wanted, "network of the telephones": profile.lan.interface}.items():
+        if port not in ports:
+            said.append(f"{what}: no port {port} here; there are {', '.join(sorted(ports))}")
+    return said
 
 
 def lan_network(lan: Lan) -> str:

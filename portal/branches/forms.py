@@ -42,7 +42,12 @@ class LineForm(RowForm):
     provider = Text(_l("Provider"))
     kind = Choice(_l("Kind"), tuple(words.KINDS.items()), empty="fibre")
     carries = Choice(_l("Carries"), tuple(words.CARRIES.items()), empty="both")
-    interface = Text(_l("Interface on the router"), hint=_l("For example wan1."))
+    interface = Text(
+        _l("Port of the router"),
+        hint=_l(
+            "On our router eth0, eth1 …; with OpenWrt such as wan, of MikroTik such as ether1."
+        ),
+    )
     priority = Number(_l("Order"), hint=_l("The lowest number is preferred."), empty=10)
     up_kbits = Number(_l("Speed up"), unit=_l("kbit/s"), empty=0)
     down_kbits = Number(_l("Speed down"), unit=_l("kbit/s"), empty=0)
@@ -78,7 +83,10 @@ class BranchForm(StateForm):
         _l("First address for telephones"), hint=_l("Empty if another DHCP server is there.")
     )
     lan_dhcp_last = Text(_l("Last address for telephones"))
-    lan_interface = Text(_l("Interface of this network"), hint=_l("For example lan0."))
+    lan_interface = Text(
+        _l("Port of this network"),
+        hint=_l("On our router eth2, for example; with OpenWrt br-lan, of MikroTik bridge."),
+    )
     lan_further = Lines(_l("Further networks behind the router"), hint=_l("One in each line."))
     mode = Choice(
         _l("When a line fails"),
@@ -109,7 +117,7 @@ class BranchForm(StateForm):
     def _shown(self) -> dict[str, Any]:
         values = super()._shown()
         held = self.before.get("")
-        lan = encode(held.lan, reveal) if held is not None else {"interface": "lan0"}
+        lan = encode(held.lan, reveal) if held is not None else {"interface": "eth2"}
         return {**values, **{f"lan_{name}": value for name, value in lan.items()}}
 
     def _decode(self, part: str, kind: type) -> bool:

@@ -134,15 +134,16 @@ def events(branch: str, page: int = 1) -> tuple[list[BranchEvent], bool]:
 
 
 def new_branch(site: Site, taken: frozenset[int]) -> vpn.Branch:
-    """What the form of a new branch begins with: two lines, and networks after its number."""
+    """What the form of a new branch begins with: two lines, networks after its number, and the
+    ports of our router's image in their order."""
     number = next(n for n in range(1, vpn.MOST_BRANCHES + 1) if n not in taken)
     base = f"10.{20 + number // 250}.{number % 250}"
     return vpn.Branch(
         id=site.id,
         number=number,
-        lan=vpn.Lan(f"{base}.0/24", f"{base}.1", f"{base}.50", f"{base}.199"),
+        lan=vpn.Lan(f"{base}.0/24", f"{base}.1", f"{base}.50", f"{base}.199", interface="eth2"),
         lines=(
-            vpn.Line("main", "Fibra", "fibre", "wan1", priority=10),
-            vpn.Line("reserve", "4G", "4g", "wan2", addressing="modem", priority=20, metered=True),
+            vpn.Line("main", "Fibra", "fibre", "eth0", priority=10),
+            vpn.Line("reserve", "4G", "4g", "eth1", priority=20, metered=True),
         ),
     )

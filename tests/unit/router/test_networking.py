@@ -49,8 +49,20 @@ def test_a_static_line_has_its_address_and_asks_nobody():
 def test_a_line_that_this_image_cannot_do_is_named():
     made = profile()
     lines = (dataclasses.replace(made.lines[0], addressing="pppoe"), *made.lines[1:])
-    (said,) = networking.cannot(dataclasses.replace(made, lines=lines))
+    (said,) = networking.cannot(dataclasses.replace(made, lines=lines), ports_of(made))
     assert "pppoe" in said
+
+
+def test_a_port_that_this_router_lacks_is_named_with_those_it_has():
+    made = profile()
+    there = ports_of(made) - {made.lines[1].interface}
+    (said,) = networking.cannot(made, there)
+    assert f"no port {made.lines[1].interface} here" in said
+    assert made.lan.interface in said
+
+
+def ports_of(made):
+    return {made.lan.interface, *(line.interface for line in made.lines)}
 
 
 def test_files_of_an_older_profile_are_taken_away(tmp_path):
