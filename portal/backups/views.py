@@ -23,7 +23,6 @@ from flask import (
     send_file,
     url_for,
 )
-from flask_babel import format_decimal
 
 from appliance import product
 from appliance.apply.client import EngineError
@@ -31,7 +30,7 @@ from appliance.services.web_front import LARGEST_BACKUP_MB
 from portal.core import audit, draft, engine, uploads
 from portal.core.db import db, transaction
 from portal.core.draft import Edit
-from portal.core.i18n import _, _l
+from portal.core.i18n import _, _l, decimal
 from portal.core.permissions import Guarded, requires
 from portal.core.screen_views import saved
 from portal.core.shapes import Place
@@ -109,7 +108,7 @@ def index() -> Any:
         settings=draft.settings("backups")[0],
         postgresql=db.engine.dialect.name == "postgresql",
         proved=PROVED,
-        free=format_decimal(round(found["free"] / 1_000_000_000, 1)),
+        free=decimal(found["free"] / 1_000_000_000),
     )
 
 
@@ -399,7 +398,7 @@ def _row(record: dict[str, Any]) -> dict[str, Any]:
 
 def megabytes(size: int) -> str:
     """Bytes as megabytes, in the reader's form."""
-    return f"{format_decimal(round(size / 1_000_000, 1))} MB"
+    return f"{decimal(size / 1_000_000)} MB"
 
 
 @PAGES.app_template_filter("test_call")

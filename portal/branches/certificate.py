@@ -18,7 +18,7 @@ from appliance.services.organisation import Site
 from portal.branches import desk, drills
 from portal.branches.models import Drill
 from portal.branches.words import DRILL_STATES, DRILL_WHY
-from portal.core.i18n import LOCALES, _
+from portal.core.i18n import LOCALES, _, decimal
 
 FONTS = Path("/usr/share/fonts/truetype/dejavu")
 """Debian's fonts-dejavu-core: names of any European script print as they are."""
@@ -67,9 +67,9 @@ def rows(drill: Drill, site: Site, line: str) -> Iterator[tuple[str, str]]:
     yield _("Ended"), _moment(drill.ended_at, zone)
     result: dict[str, Any] = drill.result or {}
     if drill.state == "done" and result:
-        yield _("Time without the line"), f"{result['lasted_ms'] / 1000:.1f} s"
+        yield _("Time without the line"), f"{decimal(result['lasted_ms'] / 1000)} s"
         yield _("Longest outage of calls"), f"{result['outage_ms']} ms"
-        yield _("Back on the line after"), f"{result['back_ms'] / 1000:.1f} s"
+        yield _("Back on the line after"), f"{decimal(result['back_ms'] / 1000)} s"
         lost = _("%(lost)d of %(sent)d", lost=result["lost"], sent=result["sent"])
         yield _("Test packets lost"), lost
         if result["calls"]:

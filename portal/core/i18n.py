@@ -14,7 +14,7 @@ from typing import Any
 from babel.messages.pofile import read_po
 from babel.support import NullTranslations, Translations
 from flask import Flask, has_request_context, request
-from flask_babel import Babel, Domain, get_locale
+from flask_babel import Babel, Domain, format_decimal, get_locale
 from flask_login import current_user
 
 from appliance.state.faults import Fault
@@ -94,6 +94,12 @@ def _word(name: str, value: Any) -> Any:
     if name in {"kind", "unit"} and isinstance(value, str):
         return domain.get_translations().ugettext(value.replace("_", " "))
     return value
+
+
+def decimal(value: float, digits: int = 1) -> str:
+    """A number with so many digits after the comma, as the reader's language writes it."""
+    text: str = format_decimal(value, format="#,##0" + "." * bool(digits) + "0" * digits)
+    return text
 
 
 def in_zone(moment: datetime.datetime) -> datetime.datetime:

@@ -12,7 +12,7 @@ from markupsafe import Markup
 
 from portal.core import audit, pending
 from portal.core.engine import status
-from portal.core.i18n import LANGUAGES, _, _l, language
+from portal.core.i18n import LANGUAGES, _, _l, decimal, language
 from portal.core.permissions import access, profile_label
 from portal.core.screens import choices, screens
 from portal.core.sentences import grouped
@@ -190,7 +190,12 @@ def init_app(app: Flask) -> None:
         "theme": theme,
         "grouped": grouped,
     }
-    app.jinja_env.filters |= {"moment": moment, "ago": ago, "author": author}
+    app.jinja_env.filters |= {
+        "moment": moment,
+        "ago": ago,
+        "author": author,
+        "decimal": decimal,
+    }
 
     @app.context_processor
     def shared() -> dict[str, Any]:

@@ -13,7 +13,7 @@ from portal.core import draft
 from portal.core.db import transaction
 from portal.core.draft import Edit
 from portal.core.engine import running_state, status
-from portal.core.i18n import _
+from portal.core.i18n import _, decimal
 from portal.core.permissions import requires
 from portal.core.screen_views import saved
 from portal.core.screens import Record
@@ -67,7 +67,7 @@ def _put(id: str, piece: str, loudness: float) -> None:
     if entry is None:
         flash(_("This piece is in the collection already."), "info")
     else:
-        level = f"{loudness:.1f}"
+        level = decimal(loudness)
         text = _(
             "The piece is in the collection, at %(level)s LUFS like all the others.", level=level
         )

@@ -109,8 +109,8 @@ def test_a_code_at_the_console_makes_a_router_whose_line_and_quality_are_on_the_
     until(lambda: office.pages.row() == good, 60, "both lines are good")
     text = office.pages.text()
     assert "Wan1" in text
-    assert re.search(r"RITARDO\s*[0-9]+\.[0-9] ms", text, re.IGNORECASE)
-    assert re.search(r"PERDITE\s*[0-9]+\.[0-9] %", text, re.IGNORECASE)
+    assert re.search(r"RITARDO\s*[0-9]+,[0-9] ms", text, re.IGNORECASE)
+    assert re.search(r"PERDITE\s*[0-9]+,[0-9] %", text, re.IGNORECASE)
 
 
 def test_a_code_is_good_once(office, first, code):

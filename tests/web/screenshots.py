@@ -10,12 +10,14 @@ from __future__ import annotations
 import logging
 import sys
 import tempfile
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from playwright.sync_api import Browser
 
 from portal import sample
+from tests.support import branch_office
 from tests.support.portal_site import Site, chromium, serving, sign_in, with_account
 
 FOLDER = Path(__file__).resolve().parents[2] / "docs/screenshots"
@@ -41,8 +43,12 @@ PICTURES = (
     Picture("checks", "/checks/"),
     Picture("dialling", "/dialling/?caller=215&dialled=00393381234567&number=0522123215"),
     Picture("lines", "/trunks/"),
-    Picture("branches", "/branches/", DESKTOP, "dark"),
 )
+OF_A_BRANCH = (
+    Picture("branches", "/branches/", DESKTOP, "dark"),
+    Picture("branch", "/branches/parma"),
+)
+"""Taken last: the branch is applied, and nothing waits any more."""
 
 
 def take(browser: Browser, site: Site, picture: Picture) -> Path:
@@ -63,8 +69,15 @@ def take(browser: Browser, site: Site, picture: Picture) -> Path:
     return target
 
 
+def take_all(browser: Browser, site: Site, pictures: Iterable[Picture]) -> None:
+    """Those of the pictures that the command line names, or all of them."""
+    for picture in pictures:
+        if not sys.argv[1:] or picture.name in sys.argv[1:]:
+            made = take(browser, site, picture)
+            print(f"{made.name:36}{made.stat().st_size // 1024:6} kB")
+
+
 def main() -> None:
-    wanted = [each for each in PICTURES if not sys.argv[1:] or each.name in sys.argv[1:]]
     logging.getLogger("werkzeug").setLevel(logging.WARNING)
     FOLDER.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as folder, serving(Path(folder)) as site:
@@ -72,9 +85,10 @@ def main() -> None:
             sample.fill()
         with_account(site)
         with chromium() as browser:
-            for picture in wanted:
-                made = take(browser, site, picture)
-                print(f"{made.name:36}{made.stat().st_size // 1024:6} kB")
+            take_all(browser, site, PICTURES)
+            branch_office.apply(site.app)
+            branch_office.watched(site.app, Path(folder))
+            take_all(browser, site, OF_A_BRANCH)
 
 
 if __name__ == "__main__":

@@ -129,8 +129,8 @@ def test_a_site_becomes_a_branch_with_lines_and_a_plan(company):
     answer = manager.send("/branches/parma/edit", data=form)
     assert answer.status_code == 302
     text = page(manager)
-    assert "108.0" in text
-    assert "1331" in text  # 12 calls of 108 kbit/s, 2 % for signalling, probes
+    assert "108 kbit/s" in text
+    assert "1.331" in text  # 12 calls of 108 kbit/s, 2 % for signalling, probes
     assert re.search(r'figure-small"><span>[^<]*</span><strong class="tabular">7<', text)
 
 
@@ -304,7 +304,7 @@ def test_a_stolen_router_is_shut_out_by_one_button(office, manager, router):
 def test_what_a_router_measures_is_shown_beside_what_is_planned(office, manager, router):
     router.report(line("fibra", rtt_us=23_400, up_kbits=777), line("radio"))
     text = page(manager)
-    assert "23.4" in text
+    assert "23,4 ms" in text
     assert "777" in text
     assert text.count('class="curve"') == 2
 
