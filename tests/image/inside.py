@@ -108,6 +108,17 @@ from appliance.system.backup.recovery_code import read_code
 from appliance.system.backup.restore import order_restore
 order_restore(Layout(), Path({file!r}), read_code({code!r}), "keep")
 """
+_SUPPORT = """
+import io, json, tarfile
+from pathlib import Path
+from appliance.apply.client import EngineClient
+client = EngineClient(Path("/run/centralino/engine.sock"))
+client.wait(client.write_support_file(logs=True), 240)
+with tarfile.open(fileobj=io.BytesIO(b"".join(client.support_pieces()))) as archive:
+    files = [member for member in archive.getmembers() if member.isfile()]
+    begins = {each.name: archive.extractfile(each).read(13) for each in files}
+print(json.dumps([name for name, begin in begins.items() if begin == b"not available"]))
+"""
 _PIECE = 48_000
 """Signs of a file that go into the machine with one command."""
 
@@ -129,6 +140,12 @@ def restore(machine: Machine, backup: dict[str, str]) -> None:
         machine.run("sh", "-c", f"printf %s '{piece}' >>{file}.base64")
     machine.run("sh", "-c", f"base64 -d <{file}.base64 >{file} && rm {file}.base64")
     machine.run(PYTHON, "-c", _RESTORE.format(file=file, code=backup["code"]))
+
+
+def missing_in_support_file(machine: Machine) -> list[str]:
+    """What the support file that the machine writes now could not get hold of."""
+    made: list[str] = json.loads(machine.run(PYTHON, "-c", _SUPPORT, within_s=300))
+    return made
 
 
 def memory_in_use_mb(machine: Machine) -> float:

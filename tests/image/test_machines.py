@@ -25,6 +25,7 @@ from tests.image.inside import (
     ask,
     identity_of,
     memory_in_use_mb,
+    missing_in_support_file,
     ready,
     restarted_by,
     restore,
@@ -293,7 +294,9 @@ def answered(caller, called, ear, other):
     return answer.body, ringing.body
 
 
-def test_two_telephones_of_the_example_company_hear_each_other(imported, example):
+@pytest.fixture(scope="module")
+def talked(imported, example):
+    """How many packets of the other each of two telephones has heard, and the capture of it."""
     with (
         agent_of(imported, example, "phone-201") as caller,
         agent_of(imported, example, "phone-202") as called,
@@ -302,11 +305,40 @@ def test_two_telephones_of_the_example_company_hear_each_other(imported, example
     ):
         assert caller.register().status == 200
         assert called.register().status == 200
+        capture = ask(imported, "capture_extension('201', 'ada', audio=True, seconds=120)")
         descriptions = answered(caller, called, ear, other)
         ports = tuple(sound_port(each) for each in descriptions)
         counts = talk((ear, other), ports, 4)
+    ask(imported, f"stop_capture({capture!r})")
+    return counts, capture
+
+
+def test_two_telephones_of_the_example_company_hear_each_other(talked):
+    counts, _capture = talked
     # A second of sound in each direction, at 50 packets a second.
     assert min(counts) > 50, counts
+
+
+@pytest.mark.row("D1")
+def test_a_call_is_captured_by_the_portals_button(talked, imported):
+    _counts, id = talked
+
+    def captured():
+        return next(each for each in ask(imported, "captures()") if each["id"] == id)
+
+    imported.wait("the end of the capture", lambda: captured()["state"] == "done", 60)
+    assert captured()["packets_bytes"] > 100 * 172, "a hundred packets of sound"
+
+
+@pytest.mark.row("D1")
+def test_the_support_file_of_a_machine_has_everything(imported):
+    assert missing_in_support_file(imported) == []
+
+
+@pytest.mark.row("D1")
+def test_logs_are_found_by_process_and_text(imported):
+    found = ask(imported, "logs(process='engine', text='in force')")["lines"]
+    assert found
 
 
 @pytest.fixture(scope="module")
