@@ -36,7 +36,10 @@ TUNNELS = vpn.State(
         ),
     ),
 )
-_PORTS = (
+PORTS = (TUNNELS.port, TUNNELS.second_port, TUNNELS.probe_port)
+"""The doors of the appliance that a router knocks at, UDP."""
+
+_CABLES = (
     *("-netdev", "user,id=second,net=10.0.3.0/24", "-device", "virtio-net-pci,netdev=second"),
     *("-netdev", f"tap,id=lan,ifname={CABLE},script=no,downscript=no"),
     *("-device", "virtio-net-pci,netdev=lan,mac=52:54:00:12:34:58"),
@@ -58,7 +61,7 @@ def lay_cable(network: Network) -> None:
 def router_at(network: Network, built: Built, folder: Path) -> Iterator[Machine]:
     """A blank router with two lines to the appliance, at the other end of the cable."""
     disk = disk_on(built.output("qcow2"), folder, "router.qcow2")
-    with started(folder / "router", disk, builds.bios(), extra=_PORTS, inside=network) as router:
+    with started(folder / "router", disk, builds.bios(), extra=_CABLES, inside=network) as router:
         yield router
 
 

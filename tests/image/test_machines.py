@@ -122,7 +122,7 @@ def first(built, folder, screen, example, figures):
     files = {"company.yaml": text, "company.secrets.yaml": yaml.safe_dump(secrets)}
     disc = built.disc(folder, "COMPANY", files)
     hardware = builds.secure_boot(cds=(disc,))
-    ports = (5060, 1194, *RTP_PORTS)
+    ports = (5060, *branch.PORTS, *RTP_PORTS)
     with started(folder / "first", folder / DISK, hardware, tcp=OUTSIDE, udp=ports) as machine:
         age = machine.wait("SIP", machine.sip_answers)
         figures.add("start", "first start until SIP answers", age, "s")
