@@ -62,6 +62,12 @@ def vmware_uefi(**changes: Any) -> Hardware:
     return vmware_bios(firmware=firmware("ovmf/OVMF.legacy.fd"), **changes)
 
 
+def uefi(**changes: Any) -> Hardware:
+    """A machine of KVM that starts by UEFI."""
+    code, variables = firmware("OVMF/OVMF_CODE_4M.fd"), firmware("OVMF/OVMF_VARS_4M.fd")
+    return Hardware(firmware=code, variables=variables, **changes)
+
+
 def secure_boot(**changes: Any) -> Hardware:
     """UEFI that starts nothing that is not signed by Microsoft or Debian."""
     code, variables = firmware("OVMF/OVMF_CODE_4M.ms.fd"), firmware("OVMF/OVMF_VARS_4M.ms.fd")

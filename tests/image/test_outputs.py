@@ -6,7 +6,9 @@ import dataclasses
 import hashlib
 import json
 import subprocess
+import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -151,3 +153,10 @@ def test_running_the_roles_again_changes_nothing(built, figures):
     log = (built.settings.build / "roles.log").read_text()
     tasks = [task for task in log.split("TASK [")[1:] if "\nchanged: " in task]
     assert changed == 0, "\n".join(task.splitlines()[0] for task in tasks)
+
+
+def test_the_roles_are_clean_by_the_strictest_profile_of_ansible_lint(built):
+    program = Path(sys.executable).with_name("ansible-lint")
+    command = [str(program), "--offline", "--profile", "production", "-q", "site.yml", "image.yml"]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr

@@ -12,7 +12,7 @@ import pytest
 
 from tests.image import builds, repack
 from tests.image.inside import ask, asked, backup_of, identity_of, ready, restarted_by
-from tests.image.test_machines import reached
+from tests.image.outside import reached
 from tests.support.virtual_machine import disk_on, started
 from tools.image import signing
 
