@@ -104,7 +104,7 @@ def shown(name):
     return re.sub(r'["\\<>]', " ", name).strip()
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(name=texts, group=texts, prefix=texts, pickup=texts, music=texts)
 @example(name="a\\;b", group=";--", prefix="\\", pickup="x", music="y")
 def test_every_text_is_refused_or_stands_for_itself(name, group, prefix, pickup, music):
@@ -130,7 +130,7 @@ def structure(text):
     ]
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(name=texts)
 def test_a_name_makes_no_field_of_a_voicemail_box(name):
     try:
@@ -151,7 +151,7 @@ def test_the_texts_of_mails_hold_no_sign_with_a_meaning_in_voicemail_conf(langua
     assert not set(text.subject + text.body) & set("|;\n")
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(local=texts)
 def test_an_address_for_voicemail_is_refused_or_stays_what_it_is(local):
     try:

@@ -1,5 +1,6 @@
 """The web server in front: its configuration, and how it is told of a new one."""
 
+import functools
 import os
 import signal
 import subprocess
@@ -46,7 +47,9 @@ def test_what_nginx_would_read_as_syntax_is_refused(value):
 def test_a_daemon_is_told_by_a_signal(tmp_path):
     folder = Layout(tmp_path).run_of("web")
     folder.mkdir(parents=True)
-    with subprocess.Popen(["sleep", "30"]) as child:
+    # A run under nohup hands its ignorance of the signal on, which no daemon has.
+    hears = functools.partial(signal.signal, signal.SIGHUP, signal.SIG_DFL)
+    with subprocess.Popen(["sleep", "30"], preexec_fn=hears) as child:
         (folder / "nginx.pid").write_text(f"{child.pid}\n")
         assert ask_to_reload(Layout(tmp_path), "web")
         assert child.wait(5) == -signal.SIGHUP

@@ -160,13 +160,13 @@ MANY_INVALID = [HealthCheck.filter_too_much]
 """Most random digits are no valid number; those examples do not count."""
 
 
-@settings(max_examples=1500, deadline=None, suppress_health_check=MANY_INVALID)
+@settings(max_examples=1500, suppress_health_check=MANY_INVALID)
 @given(dialled=digits, intent=st.sampled_from(["", "0", "05", "3", "80", "84", "89", "1", "55"]))
 def test_italian_numbers_mean_what_the_library_says(dialled, intent):
     agrees_with_the_library("IT", intent + dialled)
 
 
-@settings(max_examples=600, deadline=None, suppress_health_check=MANY_INVALID)
+@settings(max_examples=600, suppress_health_check=MANY_INVALID)
 @given(dialled=digits, intent=st.sampled_from(["0", "01", "015", "0800", "0900", "030", "018"]))
 def test_german_numbers_mean_what_the_library_says(dialled, intent):
     agrees_with_the_library("DE", intent + dialled)
@@ -202,7 +202,7 @@ SAME_COUNTRY = {
 """Places that share a country's code and plan."""
 
 
-@settings(max_examples=1200, deadline=None, suppress_health_check=MANY_INVALID)
+@settings(max_examples=1200, suppress_health_check=MANY_INVALID)
 @given(region=st.sampled_from(sorted(phonenumbers.SUPPORTED_REGIONS)), tail=st.data())
 def test_foreign_numbers_belong_to_the_country_that_the_library_says(region, tail):
     kinds = tail.draw(st.sampled_from([Kind.FIXED_LINE, Kind.MOBILE, Kind.FIXED_LINE_OR_MOBILE]))
