@@ -34,7 +34,7 @@ class PhoneSites(Screen):
     noun = _l("telephones of a site")
     add_label = _l("Add a site")
     empty = _l("Nothing yet: a site appears here with its first telephone.")
-    icon = "building"
+    icon = "adjustments"
     can_add = False
 
     def label(self, record: Record) -> str:
