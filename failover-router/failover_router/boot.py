@@ -19,7 +19,7 @@ from failover_router.router_profile import ProfileError, read
 OURS = ("20-*.network", "30-*.network")
 
 
-PORTS = Path("/sys/class/net")
+PORTS = "sys/class/net"
 
 
 def settle(profile: Path, root: Path = Path("/")) -> list[str]:
@@ -40,7 +40,7 @@ def settle(profile: Path, root: Path = Path("/")) -> list[str]:
         if not file.exists() or file.read_text() != text:
             file.write_text(text)
             file.chmod(0o644)
-    return networking.cannot(held, [port.name for port in PORTS.iterdir()]) if held else []
+    return networking.cannot(held, [port.name for port in (root / PORTS).iterdir()]) if held else []
 
 
 def main() -> None:

@@ -33,6 +33,10 @@ def _main(folder: Path) -> None:
 def _lay_out(folder: Path) -> None:
     """The programs of systemd that the console calls."""
     (folder / "bin").mkdir(parents=True, exist_ok=True)
+    ports = folder / boot.PORTS
+    if not ports.exists():
+        ports.parent.mkdir(parents=True)
+        ports.symlink_to(f"/{boot.PORTS}")
     for name in ("systemctl", "networkctl"):
         program = folder / "bin" / name
         program.write_text(f'#!/bin/sh\necho "{name} $*" >>{folder / TOLD}\n')

@@ -72,7 +72,9 @@ def test_files_of_an_older_profile_are_taken_away(tmp_path):
     (folder / networking.BLANK).write_text("")
     held = tmp_path / "profile.json"
     held.write_bytes(write(profile()))
-    boot.settle(held, tmp_path)
+    for port in ports_of(profile()):
+        (tmp_path / boot.PORTS / port).mkdir(parents=True)
+    assert boot.settle(held, tmp_path) == []
     wanted = {*networking.files(read(held.read_bytes())), networking.BLANK}
     assert {file.name for file in folder.iterdir()} == wanted
 
