@@ -127,8 +127,7 @@ class Console:
         if not server or not typed:
             return
         write("Fetching the profile …\n")
-        problem = become(server, typed)
-        write(f"{problem or 'Done: this router is in charge now.'}\n")
+        write(f"{become(server, typed)}\n")
         line("Press Enter")
 
     def update(self) -> None:
@@ -149,7 +148,8 @@ class Console:
 
 
 def become(server: str, typed: str, port: int = 443) -> str:
-    """Fetch the profile with a code and start the agent with it; why not, "" when all is well."""
+    """Fetch the profile with a code and start the agent with it; what came of it, and what this
+    router cannot do of the profile, in words."""
     try:
         code = spoken_code.read(typed)
         enrol(Door.by_code(server, port, code), code, machine_name(), PROFILE)
@@ -162,7 +162,7 @@ def become(server: str, typed: str, port: int = 443) -> str:
         return str(error)
     except subprocess.CalledProcessError as error:
         return f"{error.cmd[0]} failed"
-    return "; ".join(problems)
+    return "\n".join(["Done: this router is in charge now.", *problems])
 
 
 def update_from_stick(sticks: Path = Path("/dev/disk/by-path")) -> str:
