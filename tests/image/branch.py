@@ -25,6 +25,11 @@ INNER = vpn.State().inner_address
 ROUTER, TELEPHONE = "10.20.1.1", "10.20.1.50"
 CABLE = "lan0"
 
+PATIENT = vpn.LinePolicy(
+    probe_ms=500, lost_in_row=10, loss_percent=90, late_ms=10_000, clean_s=5, longest_hold_s=5
+)
+"""Of an emulated router on a busy machine answers are late that on a real one are lost."""
+
 TUNNELS = vpn.State(
     addresses=(PUBLIC,),
     branches=(
@@ -33,6 +38,7 @@ TUNNELS = vpn.State(
             1,
             vpn.Lan("10.20.1.0/24", ROUTER, "10.20.1.100", "10.20.1.200", interface="eth2"),
             (line("wan1", "eth0", priority=10), line("wan2", "eth1", priority=20)),
+            policy=PATIENT,
         ),
     ),
 )
