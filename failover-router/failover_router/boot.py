@@ -17,9 +17,8 @@ from failover_router.enrol import PROFILE
 from failover_router.router_profile import ProfileError, read
 
 OURS = ("20-*.network", "30-*.network")
-
-
 PORTS = "sys/class/net"
+"""Below the root: a folder for each interface that the kernel knows."""
 
 
 def settle(profile: Path, root: Path = Path("/")) -> list[str]:
@@ -40,7 +39,9 @@ def settle(profile: Path, root: Path = Path("/")) -> list[str]:
         if not file.exists() or file.read_text() != text:
             file.write_text(text)
             file.chmod(0o644)
-    return networking.cannot(held, [port.name for port in (root / PORTS).iterdir()]) if held else []
+    if held is None:
+        return []
+    return networking.cannot(held, {port.name for port in (root / PORTS).iterdir()} - {"lo"})
 
 
 def main() -> None:

@@ -27,6 +27,7 @@ from failover_router.router_profile import ProfileError
 STATUS = Path("/run/failover-router/status.json")
 AGENT, REPORTER = "failover-router.service", "failover-router-reporter.service"
 LOOK_EVERY_S = 2.0
+LONGEST_SENTENCE = 200
 _CLEAR = "\033[H\033[2J\033[3J"
 _BOLD, _PLAIN = "\033[1m", "\033[0m"
 
@@ -162,7 +163,8 @@ def become(server: str, typed: str, port: int = 443) -> str:
         return str(error)
     except subprocess.CalledProcessError as error:
         return f"{error.cmd[0]} failed"
-    return "\n".join(["Done: this router is in charge now.", *problems])
+    said = (printable(problem, LONGEST_SENTENCE) for problem in problems)
+    return "\n".join(["Done: this router is in charge now.", *said])
 
 
 def update_from_stick(sticks: Path = Path("/dev/disk/by-path")) -> str:

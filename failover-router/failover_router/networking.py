@@ -40,11 +40,13 @@ def cannot(profile: RouterProfile, ports: Collection[str]) -> list[str]:
         for line in profile.lines
         if line.addressing in BY_OTHERS
     ]
-    wanted = {f"line {line.label or line.name}": line.interface for line in profile.lines}
-    for what, port in {**wanted, "network of the telephones": profile.lan.interface}.items():
-        if port not in ports:
-            said.append(f"{what}: no port {port} here; there are {', '.join(sorted(ports))}")
-    return said
+    wanted = [(f"line {line.label or line.name}", line.interface) for line in profile.lines]
+    there = ", ".join(sorted(ports)) or "none"
+    return said + [
+        f"{what}: no port {port} here; there are {there}"
+        for what, port in (*wanted, ("network of the telephones", profile.lan.interface))
+        if port not in ports
+    ]
 
 
 def lan_network(lan: Lan) -> str:

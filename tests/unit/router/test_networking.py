@@ -61,6 +61,13 @@ def test_a_port_that_this_router_lacks_is_named_with_those_it_has():
     assert made.lan.interface in said
 
 
+def test_two_lines_of_one_name_are_both_named():
+    made = profile()
+    lines = tuple(dataclasses.replace(line, label="Fibra") for line in made.lines)
+    said = networking.cannot(dataclasses.replace(made, lines=lines), {made.lan.interface})
+    assert len(said) == len(lines)
+
+
 def ports_of(made):
     return {made.lan.interface, *(line.interface for line in made.lines)}
 
