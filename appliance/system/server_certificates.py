@@ -12,6 +12,7 @@ import ssl
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -101,16 +102,14 @@ class ServerCertificates:
         """Switch these servers to a pair, all of them or none."""
         with self._lock:
             before: dict[Server, str] = {}
-            try:
+            with ExitStack() as unless_all_is_well:
+                unless_all_is_well.callback(self._take_back, before)
                 for server in servers:
                     group = self.groups.get(GROUPS[server], 0)
                     before[server] = certificate_pairs.install(self.folder, server, pair, group)
                 self._reload(before)
                 self._require_shown(before)
-            except Exception:
-                # Whatever went wrong goes on to the caller; servers must not be left between two.
-                self._take_back(before)
-                raise
+                unless_all_is_well.pop_all()
             certificate_pairs.tidy(self.folder)
 
     def renew(self, server: Server) -> None:
