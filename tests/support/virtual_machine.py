@@ -44,8 +44,9 @@ ExecStart=-/bin/sh -c 'echo 100000000 >/sys/kernel/debug/sched/base_slice_ns'
     "systemd.unit-dropin.sysinit.target": "[Unit]\nWants=long-turns.service\n",
 }
 """Credentials that a host may give its machine (systemd.system-credentials(7)): turns of 100 ms
-instead of 0.7. An emulated processor forgets at each change of process where memory is: ten
-that start at once took it twice the work. A kernel that is locked down does not obey."""
+instead of 0.7. An emulated processor forgets at each change of process where memory is: six
+that started at once took it more than twice the work. A kernel that is locked down does not
+obey."""
 
 ANSWERS_WITHIN_S = 10.0
 POKES = {
@@ -368,10 +369,7 @@ def started(
     command += ["-netdev", netdev, "-device", f"{hardware.network},netdev=network"]
     command += ["-device", "virtio-rng-pci", "-serial", "chardev:console"]
     serial = folder / "serial"
-    command += [
-        "-chardev",
-        f"socket,id=console,{_at(folder, 'console')},logfile={folder / 'serial'}",
-    ]
+    command += ["-chardev", f"socket,id=console,{_at(folder, 'console')},logfile={serial}"]
     command += ["-device", "virtio-serial-pci"]
     command += ["-chardev", f"socket,id=agent,{_at(folder, 'agent')}"]
     command += ["-device", "virtserialport,chardev=agent,name=org.qemu.guest_agent.0"]
