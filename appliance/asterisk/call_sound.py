@@ -1,4 +1,5 @@
-"""What the sound of calls was like: who was not heard, and how good it was at each site.
+"""What the sound of calls was like: who was not heard or did not hear, and how good it was at each
+site.
 
 The live hub writes it to one file, the engine reads it for alarms and pages. Everything in
 it is bounded, so the file stays below half a megabyte with fifty sites.
@@ -25,15 +26,15 @@ KEPT_SPANS = 24 * 3600 // SPAN_S
 MOST_SITES = 500
 
 Why = Literal["nat", "blocked", "stopped", "carrier"]
-"""Why a leg is probably not heard: its telephone's address is translated on the way; nothing of
-it arrives although its address is plain; it was heard before; its carrier sends nothing."""
+"""Why sound of a leg, or to it, probably does not arrive: its telephone's address is translated on
+the way; nothing arrives although its address is plain; it arrived before; it is a carrier's."""
 
 
 @dataclass(frozen=True, slots=True)
 class Silence:
-    """A leg of which nothing was heard. Moments are seconds since 1970; `until` is 0 while it
-    lasts. One of `device` and `trunk` is empty. `others` are the call's other legs, as people
-    know them."""
+    """A leg of which nothing was heard, or that is `deaf`: it reported that nothing of what was
+    sent to it has arrived. Moments are seconds since 1970; `until` is 0 while it lasts. One of
+    `device` and `trunk` is empty. `others` are the call's other legs, as people know them."""
 
     call: str
     leg: str
@@ -46,6 +47,7 @@ class Silence:
     others: tuple[str, ...]
     began: int
     until: int = 0
+    deaf: bool = False
 
     @property
     def over(self) -> bool:
@@ -122,7 +124,7 @@ class Sound:
 
 
 def _same(one: Silence, other: Silence) -> bool:
-    return (one.leg, one.began) == (other.leg, other.began)
+    return (one.leg, one.began, one.deaf) == (other.leg, other.began, other.deaf)
 
 
 def write(path: Path, sound: Sound) -> None:

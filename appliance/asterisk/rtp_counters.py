@@ -1,14 +1,34 @@
-"""The counters that Asterisk keeps of the sound of a leg, and what a listener makes of them."""
+"""What Asterisk knows of the sound of a leg: its counters, its telephone's reports, and what a
+listener makes of them."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 QUESTION = "CHANNEL(rtcp,all,audio)"
 """All counters in one answer: 30 microseconds of Asterisk's processor, 20 of which are the
 question as such (measured with 22.10.1). `rxcount` grows with each packet; the others follow
 the RTCP reports, every five seconds (RFC 3550 section 6.2)."""
+
+REPORT = "RTCPReceived"
+"""The event of a report (RTCP SR or RR) that a leg's telephone has sent: 30 microseconds of
+Asterisk's processor, 15 of the hub's, 780 bytes; 40 a second with 100 calls.
+
+Nothing else tells that a telephone hears nothing. Measured with 22.10.1 and baresip, all sound on
+its way to the telephone dropped:
+
+* From the beginning: its reports have no block (`ReportCount: 0`). The counters stay at `rlp=0`,
+  `txjitter=0` and `rtt=0`, as those of a telephone that sends no reports at all.
+* In the middle of a call: the block stays, `HighestSequence` does not move, and neither
+  `FractionLost` nor `CumulativeLost` grows, since a telephone counts a packet as lost when a later
+  one comes. The counters stay as they were. With the next packet that arrives, all that were
+  missed come at once (`FractionLost: 228`).
+* A loss of 30 % shows as `FractionLost` 66 to 83 while `HighestSequence` moves by 250 in 5 s.
+
+The first report may be an empty one in the moment of the answer. The event's `SSRC` is none
+(it holds other bytes of the packet); the block's source is ours."""
 
 ENOUGH_PACKETS = 100
 """Two seconds of sound: the quality of less is chance."""
@@ -46,6 +66,15 @@ def parsed(answer: str) -> Counters | None:
         )
     except (KeyError, ValueError):
         return None
+
+
+def last_arrived(report: Mapping[str, str]) -> str:
+    """The last packet of ours that has arrived at a telephone, by one of its reports: a word that
+    differs from the last one's if anything has arrived in between; "" where it names none.
+
+    Only the first block is in the event, whatever its source; we send one stream to each leg."""
+    names = ("SourceSSRC", "SequenceNumberCycles", "HighestSequence")
+    return "/".join(filter(None, (report.get(f"Report0{name}") for name in names)))
 
 
 def _seconds(text: str) -> float:

@@ -7,42 +7,10 @@ them by mail, and must do so while the portal is down.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Literal
 
-Level = Literal["warning", "critical"]
-
-
-@dataclass(frozen=True, slots=True)
-class Words:
-    """One sentence in English and Italian, in %-format; `in_language` fills it."""
-
-    en: str
-    it: str
-
-    def in_language(self, language: str, values: Mapping[str, str]) -> str:
-        """The sentence with its values; a value that was not given shows as a dash."""
-        return (self.it if language == "it" else self.en) % _Dashes(values)
-
-
-class _Dashes(dict[str, str]):
-    def __missing__(self, _key: str) -> str:
-        return "–"
-
-
-@dataclass(frozen=True, slots=True)
-class AlarmKind:
-    """One sort of alarm: how bad it is, what it says, and what its reader can do.
-
-    `%(subject)s` is the trunk, process or certificate that it is about.
-    """
-
-    name: str
-    level: Level
-    text: Words
-    advice: Words
-
+from appliance.system import sound_alarm_kinds
+from appliance.system.alarm_kind import AlarmKind, Words
 
 _ALL = (
     AlarmKind(
@@ -318,99 +286,7 @@ _ALL = (
             "limite.",
         ),
     ),
-    AlarmKind(
-        "no-sound-nat",
-        "warning",
-        Words(
-            "No sound comes from “%(subject)s”: the telephone is behind an address translation "
-            "that does not let its sound pass (calls in the last quarter of an hour: %(calls)s).",
-            "Da «%(subject)s» non arriva audio: il telefono è dietro un NAT che non lo lascia "
-            "passare (chiamate nell'ultimo quarto d'ora: %(calls)s).",
-        ),
-        Words(
-            "In its router switch off SIP ALG and allow UDP towards this machine, or connect the "
-            "site by VPN.",
-            "Nel router di quella rete disattivare SIP ALG e consentire UDP verso questa "
-            "macchina, oppure collegare la sede in VPN.",
-        ),
-    ),
-    AlarmKind(
-        "no-sound-blocked",
-        "warning",
-        Words(
-            "No sound comes from “%(subject)s”: something on the way drops it (calls in the last "
-            "quarter of an hour: %(calls)s).",
-            "Da «%(subject)s» non arriva audio: qualcosa lungo il percorso lo blocca (chiamate "
-            "nell'ultimo quarto d'ora: %(calls)s).",
-        ),
-        Words(
-            "Check firewalls between the telephone and this machine: they must pass the UDP "
-            "ports of calls. If nothing blocks them, restart the telephone.",
-            "Controllare i firewall tra il telefono e questa macchina: devono lasciar passare le "
-            "porte UDP delle chiamate. Se nulla le blocca, riavviare il telefono.",
-        ),
-    ),
-    AlarmKind(
-        "no-sound-tunnel",
-        "warning",
-        Words(
-            "No sound comes from “%(subject)s” through the tunnel of its site (calls in the last "
-            "quarter of an hour: %(calls)s).",
-            "Da «%(subject)s» non arriva audio attraverso la VPN della sede (chiamate "
-            "nell'ultimo quarto d'ora: %(calls)s).",
-        ),
-        Words(
-            "Check on the page of the branch that its router follows the newest profile, and "
-            "that the telephone is in the network of the branch.",
-            "Verificare nella pagina della sede che il router segua il profilo più recente e che "
-            "il telefono sia nella rete della sede.",
-        ),
-    ),
-    AlarmKind(
-        "no-sound-stopped",
-        "warning",
-        Words(
-            "The sound from “%(subject)s” stopped in the middle of a call (calls in the last "
-            "quarter of an hour: %(calls)s).",
-            "L'audio da «%(subject)s» si è interrotto durante una chiamata (chiamate "
-            "nell'ultimo quarto d'ora: %(calls)s).",
-        ),
-        Words(
-            "Check the telephone's cable or Wi-Fi and the line of its site.",
-            "Controllare il cavo o il Wi-Fi del telefono e la linea della sede.",
-        ),
-    ),
-    AlarmKind(
-        "no-sound-carrier",
-        "warning",
-        Words(
-            "No sound comes from the carrier over “%(subject)s” (calls in the last quarter of an "
-            "hour: %(calls)s).",
-            "Dall'operatore su «%(subject)s» non arriva audio (chiamate nell'ultimo quarto "
-            "d'ora: %(calls)s).",
-        ),
-        Words(
-            "Check that the internet router passes the UDP ports of calls on to this machine; "
-            "then ask the carrier, with the times from the list of calls without sound.",
-            "Verificare che il router internet inoltri a questa macchina le porte UDP delle "
-            "chiamate; poi chiedere all'operatore, con gli orari dell'elenco delle chiamate "
-            "senza audio.",
-        ),
-    ),
-    AlarmKind(
-        "no-sound-many",
-        "critical",
-        Words(
-            "Calls are without sound from %(others)s more telephones or lines.",
-            "Le chiamate sono senza audio da altri %(others)s telefoni o linee.",
-        ),
-        Words(
-            "See the list of calls without sound: what they have in common is at fault, e.g. a "
-            "site, a switch or the firewall.",
-            "Vedere l'elenco delle chiamate senza audio: il guasto è in ciò che hanno in comune, "
-            "per esempio una sede, uno switch o il firewall.",
-        ),
-    ),
+    *sound_alarm_kinds.ALL,
 )  # fmt: skip
 
 KINDS: Mapping[str, AlarmKind] = MappingProxyType({kind.name: kind for kind in _ALL})

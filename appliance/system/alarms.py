@@ -25,7 +25,8 @@ from appliance.state.codec import canonical_json, decode
 from appliance.state.faults import Fault, StateError
 from appliance.state.fields import Pattern
 from appliance.state.machine import Layout
-from appliance.system.alarm_kinds import KINDS, AlarmKind
+from appliance.system.alarm_kind import AlarmKind
+from appliance.system.alarm_kinds import KINDS
 
 log = logging.getLogger("alarms")
 

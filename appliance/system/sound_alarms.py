@@ -1,4 +1,5 @@
-"""Which telephones and lines were not heard in calls lately, for the list of alarms."""
+"""Which telephones and lines were not heard in calls lately, or did not hear, for the list of
+alarms."""
 
 from __future__ import annotations
 
@@ -19,7 +20,7 @@ MOST_NAMED = 10
 """A switch that fails takes hundreds of telephones with it: they share one alarm beyond these."""
 
 MISSED_AFTER_S = 60
-"""While somebody is not heard, the hub writes every ten seconds; then it does not run any more."""
+"""While a call is without sound, the hub writes every ten seconds; else it runs no more."""
 
 
 def kept(layout: Layout) -> Sound:
@@ -28,8 +29,8 @@ def kept(layout: Layout) -> Sound:
 
 
 def why(silence: Silence, tunnelled: frozenset[str]) -> str:
-    """The probable cause: the hub's word, or `tunnel` for a telephone of a site with one that was
-    never heard."""
+    """The probable cause: the hub's word, or `tunnel` for a telephone of a site with one whose
+    sound, or sound to which, never came."""
     never = silence.why in ("nat", "blocked")
     return "tunnel" if never and silence.site in tunnelled else silence.why
 
@@ -51,7 +52,8 @@ def _raised(sound: Sound, state: SystemState, now: float) -> Iterator[Raised]:
     for silence in _recent(sound, now):
         found.setdefault(_subject(silence, labels), []).append(silence)
     for subject, silences in list(found.items())[:MOST_NAMED]:
-        name = f"no-sound-{why(silences[0], sites)}"
+        newest = silences[0]
+        name = f"{'deaf' if newest.deaf else 'no-sound'}-{why(newest, sites)}"
         yield Raised(name, subject, {"calls": str(len({each.call for each in silences}))})
     if len(found) > MOST_NAMED:
         yield Raised("no-sound-many", values={"others": str(len(found) - MOST_NAMED)})

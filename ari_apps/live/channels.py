@@ -25,7 +25,8 @@ _LEG_STATES: Mapping[str, str] = {"Ringing": "ringing", "Up": "up"}
 @dataclass(slots=True)
 class Channel:
     """One leg. `call` is Asterisk's Linkedid: the same for all legs of a conversation; `channel`
-    is its name in Asterisk. `silent` says since when and why nothing is heard of it."""
+    is its name in Asterisk. `no_sound` says since when and why nothing is heard of it, or it hears
+    nothing."""
 
     id: str
     call: str
@@ -41,7 +42,7 @@ class Channel:
     bridge: str = ""
     on_hold: bool = False
     channel: str = ""
-    silent: Mapping[str, Any] | None = None
+    no_sound: Mapping[str, Any] | None = None
 
     def as_data(self) -> dict[str, Any]:
         """The leg as `docs/live.md` describes it."""
@@ -61,7 +62,7 @@ class Channel:
             "answered": self.answered,
             "on_hold": self.on_hold,
             "bridge": self.bridge,
-            "silent": self.silent,
+            "no_sound": self.no_sound,
         }
 
 

@@ -40,6 +40,7 @@ class Hub:
             on_event=self._event,
             on_ready=self._snapshot,
             on_lost=self._lost,
+            events="system,call",
         )
         self.listening = Listening(self.machine, ami_port, secret, sound, self._tell_soon)
         self.events = 0

@@ -1,4 +1,5 @@
-"""Listens into every call: asks Asterisk for the counters of each leg, again and again.
+"""Listens into every call: asks Asterisk for the counters of each leg, again and again, and takes
+what telephones report.
 
 It has a connection of its own. A question about a leg is answered by that leg's own thread in
 Asterisk; if one is stuck, only this waits for it, and pages go on seeing calls.
@@ -14,11 +15,11 @@ from dataclasses import replace
 from pathlib import Path
 
 from appliance.asterisk import call_sound, names, rtp_counters
-from appliance.asterisk.ami import Ami, AmiError, AmiRefused
+from appliance.asterisk.ami import Ami, AmiError, AmiRefused, Event
 from appliance.asterisk.call_sound import Silence, Sound, Why
 from appliance.state.fields import Secret
 from ari_apps.live.channels import Channel
-from ari_apps.live.ears import Ear
+from ari_apps.live.ears import Ear, Fault
 from ari_apps.live.machine import LiveMachine
 
 log = logging.getLogger("live")
@@ -53,21 +54,21 @@ class Listening:
             port,
             names.AMI_LIVE,
             secret,
-            wanted=frozenset(),
-            on_event=lambda _name, _event: None,
+            wanted=frozenset({rtp_counters.REPORT}),
+            on_event=self._reported,
             on_ready=self._ready,
             on_lost=self._lost,
-            events="system",
+            events="system,reporting",
         )
         self._up = False
         self.sound = self._kept()
         self._changed = self._urgent = False
         self.asked = 0
 
-    @property
-    def silent(self) -> int:
-        """How many legs are not heard right now."""
-        return sum(ear.silence is not None for ear in self._ears.values())
+    def faulty(self, fault: Fault) -> int:
+        """How many legs are not heard, or do not hear, right now."""
+        lasting = (ear.silence for ear in self._ears.values())
+        return sum(each is not None and each.deaf == (fault == "deaf") for each in lasting)
 
     async def run(self) -> None:
         """Listen until cancelled."""
@@ -80,6 +81,12 @@ class Listening:
 
     def _lost(self) -> None:
         self._up = False
+
+    def _reported(self, _name: str, report: Event) -> None:
+        """A telephone has reported: of an answered call, or it is of no interest."""
+        ear = self._ears.get(report.get("Uniqueid", ""))
+        if ear:
+            ear.report(rtp_counters.last_arrived(report))
 
     async def _rounds(self) -> None:
         while True:
@@ -99,18 +106,19 @@ class Listening:
             await asyncio.sleep(max(0.0, began + PAUSE_S - time.monotonic()))
 
     async def _listen(self, leg: Channel, due: bool) -> None:
-        ear = self._ears.setdefault(leg.id, Ear())
+        ear = self._ears.setdefault(leg.id, Ear(carrier=_trunk(leg)))
         try:
             if ear.site is None:
                 ear.site = await self._ask(leg, SITE) if not _trunk(leg) else ""
             counters = rtp_counters.parsed(await self._ask(leg, rtp_counters.QUESTION))
             if counters is None:
                 return
-            if not ear.take(counters, time.monotonic(), judged=due):
-                self._heard(leg.id, ear)
-            elif ear.silence is None:
-                self._missed(leg, ear, await self._why(leg, ear))
-            else:
+            fault = ear.take(counters, time.monotonic(), judged=due)
+            if ear.silence and (fault is None or ear.silence.deaf != (fault == "deaf")):
+                self._over(leg.id, ear)
+            if fault and not ear.silence:
+                self._missed(leg, ear, fault, await self._why(leg, ear, fault))
+            elif ear.silence:
                 self._mark(ear.silence)  # the leg may have been forgotten and found again
         except AmiRefused:
             return  # the leg has ended meanwhile
@@ -122,10 +130,10 @@ class Listening:
         answer = await self._ami.ask("GetVar", Channel=leg.channel, Variable=variable)
         return str(answer.value)
 
-    async def _why(self, leg: Channel, ear: Ear) -> Why:
+    async def _why(self, leg: Channel, ear: Ear, fault: Fault) -> Why:
         if _trunk(leg):
             return "carrier"
-        if ear.counters.received:
+        if ear.worked_before(fault):
             return "stopped"
         # Where its signalling comes from (contacts are rewritten to that, `rewrite_contact`), and
         # where it says that its sound is to be sent.
@@ -133,7 +141,7 @@ class Listening:
         said = _host(await self._ask(leg, "CHANNEL(rtp,dest,audio)"))
         return "nat" if seen and said and seen != said else "blocked"
 
-    def _missed(self, leg: Channel, ear: Ear, why: Why) -> None:
+    def _missed(self, leg: Channel, ear: Ear, fault: Fault, why: Why) -> None:
         shown = leg.as_data()
         others = (_label(each) for each in self._machine.others_of(leg))
         ear.silence = Silence(
@@ -146,25 +154,26 @@ class Listening:
             site=ear.site or "",
             why=why,
             others=tuple(others),
-            began=int(time.time() - (time.monotonic() - ear.quiet_since)),
+            began=int(time.time() - (time.monotonic() - ear.since(fault))),
+            deaf=fault == "deaf",
         )
-        log.warning("call=%s leg=%s nothing is heard: %s", leg.call, leg.endpoint, why)
+        log.warning("call=%s leg=%s is %s: %s", leg.call, leg.endpoint, fault, why)
         self._keep(ear.silence)
         self._mark(ear.silence)
 
-    def _heard(self, id: str, ear: Ear) -> None:
-        """It is heard, or nothing is due of it any more: the mark goes."""
+    def _over(self, id: str, ear: Ear) -> None:
+        """Sound arrives, or is not due any more: the mark goes."""
         if ear.silence is None:
             return
-        log.info("call=%s leg=%s the silence is over", ear.silence.call, id)
+        log.info("call=%s leg=%s has sound again", ear.silence.call, id)
         self._keep(replace(ear.silence, until=int(time.time())))
         ear.silence = None
         self._machine.mark(id, None)
         self._tell()
 
     def _mark(self, silence: Silence) -> None:
-        mark = {"since": silence.began, "why": silence.why, "site": silence.site}
-        self._machine.mark(silence.leg, mark)
+        mark = {"since": silence.began, "deaf": silence.deaf}
+        self._machine.mark(silence.leg, {**mark, "why": silence.why, "site": silence.site})
         self._tell()
 
     def _forget(self) -> None:
@@ -172,8 +181,9 @@ class Listening:
         there = self._machine.channel_ids()
         for id in [id for id in self._ears if id not in there]:
             ear = self._ears.pop(id)
-            self._heard(id, ear)
-            quality = rtp_counters.quality(ear.counters)
+            # Of a leg without sound the counters know no loss: it has no score.
+            quality = None if ear.silence else rtp_counters.quality(ear.counters)
+            self._over(id, ear)
             if ear.site and quality:
                 self.sound = self.sound.with_leg(ear.site, quality, time.time())
                 self._changed = True
@@ -185,7 +195,8 @@ class Listening:
     def _write(self) -> None:
         """Write what is new: silences at once, everything else now and then."""
         now = int(time.time())
-        waits = (self._changed or self.silent) and now - self.sound.at >= WRITTEN_S
+        lasts = any(ear.silence for ear in self._ears.values())
+        waits = (self._changed or lasts) and now - self.sound.at >= WRITTEN_S
         if not (self._urgent or waits):
             return
         self._changed = self._urgent = False

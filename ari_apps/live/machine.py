@@ -153,11 +153,11 @@ class LiveMachine:
         legs = (self._channels[id] for id in self._legs.get(leg.call, ()) if id != leg.id)
         return sorted((each for each in legs if each.state == "up"), key=lambda each: each.since)
 
-    def mark(self, id: str, silent: Mapping[str, Any] | None) -> None:
-        """Say that nothing is heard of a leg, or (None) that it is heard again."""
+    def mark(self, id: str, no_sound: Mapping[str, Any] | None) -> None:
+        """Say that sound of a leg or to it does not arrive, or (None) that it does again."""
         channel = self._channels.get(id)
-        if channel and channel.silent != silent:
-            channel.silent = silent
+        if channel and channel.no_sound != no_sound:
+            channel.no_sound = no_sound
             self._touched.add(f"calls/{channel.call}")
 
     # ── what to tell ─────────────────────────────────────────────────────────────────

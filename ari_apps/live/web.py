@@ -99,7 +99,8 @@ async def _metrics(request: web.Request) -> web.Response:
         "centralino_live_listeners": hub.broadcast.listeners,
         "centralino_live_calls": kinds.count("calls"),
         "centralino_live_devices": kinds.count("devices"),
-        "centralino_live_legs_not_heard": hub.listening.silent,
+        "centralino_live_legs_not_heard": hub.listening.faulty("silent"),
+        "centralino_live_legs_that_do_not_hear": hub.listening.faulty("deaf"),
         "centralino_live_sound_questions_total": hub.listening.asked,
     }
     lines = []

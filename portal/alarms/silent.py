@@ -1,4 +1,4 @@
-"""Calls in which somebody was not heard, in words."""
+"""Calls in which somebody was not heard, or did not hear, in words."""
 
 from __future__ import annotations
 
@@ -36,15 +36,43 @@ WHY = {
         _l("Check that the internet router passes the UDP ports of calls on to this machine; then "
            "ask the carrier, with the time of the call."),
     ),
+    "deaf-nat": (
+        _l("The telephone does not hear: it is behind an address translation that does not let "
+           "sound in."),
+        _l("In its router switch off SIP ALG and allow UDP from and to this machine, or connect "
+           "the site by VPN."),
+    ),
+    "deaf-blocked": (
+        _l("The telephone does not hear: something between this machine and it drops the sound."),
+        _l("Check the firewalls on the way: they must pass the UDP ports of calls towards the "
+           "telephone too. If nothing blocks them, restart the telephone."),
+    ),
+    "deaf-tunnel": (
+        _l("The telephone does not hear: the sound for it does not come through the tunnel of its "
+           "site."),
+        _l("Check that the branch's router follows the newest profile, and that the telephone is "
+           "in the network of the branch."),
+    ),
+    "deaf-stopped": (
+        _l("The telephone stopped hearing in the middle of the call."),
+        _l("Check the telephone's cable or Wi-Fi and the line of its site."),
+    ),
+    "deaf-carrier": (
+        _l("Our sound stopped reaching the carrier."),
+        _l("Check the internet line and its router; then ask the carrier, with the time of the "
+           "call."),
+    ),
 }  # fmt: skip
-"""Why nothing is heard -> the probable reason, and what to do (`docs/live.md`)."""
+"""Why nothing is heard, or (`deaf-…`) nothing arrives -> the probable reason, and what to do
+(`docs/live.md`)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One call in which somebody was not heard. `until` is None while it lasts."""
+    """One call in which somebody was not heard, or was `deaf`. `until` is None while it lasts."""
 
     who: str
+    deaf: bool
     others: str
     call: str
     reason: Any
@@ -77,13 +105,15 @@ def _state() -> Any:
 
 def _row(each: dict[str, Any], labels: dict[str, str], branches: list[str], at: int) -> Row:
     never = each["why"] in ("nat", "blocked")
-    reason, advice = WHY["tunnel" if never and each["site"] in branches else each["why"]]
+    why = "tunnel" if never and each["site"] in branches else each["why"]
+    reason, advice = WHY[f"deaf-{why}" if each["deaf"] else why]
     named = f"{each['number']} {each['name']}".strip()
     if each["trunk"]:
         named = f"{labels.get(each['trunk'], each['trunk'])} ({named})"
     until = each["until"]
     return Row(
         who=_shown(named),
+        deaf=each["deaf"],
         others=_shown(", ".join(each["others"])),
         call=each["call"],
         reason=reason,

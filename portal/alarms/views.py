@@ -64,7 +64,7 @@ def index() -> Any:
 @PAGES.get("/calls")
 @requires("alarms.view")
 def calls() -> Any:
-    """Calls in which somebody was not heard."""
+    """Calls in which somebody was not heard, or did not hear."""
     try:
         rows, reached = silent.rows(), True
     except (EngineUnreachable, EngineError):

@@ -127,15 +127,19 @@ class PretendMachine:
         return {"at": int(time.time()), "silences": list(self.silences), "days": list(self.days)}
 
     def silence_pretended(self) -> None:
-        """Two calls without sound and the day of a branch, for `make preview` and tests."""
+        """Three calls without sound and the day of a branch, for `make preview` and tests."""
         now = int(time.time())
         silence = {"call": "1795852800.7", "leg": "1795852800.8", "device": "205-1", "trunk": ""}
         silence |= {"number": "205", "name": "Elena Conti", "site": "parma", "why": "blocked"}
-        silence |= {"others": ["0521987654"], "began": now - 40, "until": 0}
+        silence |= {"others": ["0521987654"], "began": now - 40, "until": 0, "deaf": False}
+        deaf = {**silence, "call": "1795852400.1", "leg": "1795852400.2", "device": "207-1"}
+        deaf |= {"number": "207", "name": "Marco Ferri", "site": "main", "deaf": True}
+        deaf |= {"others": ["201 Anna Bianchi"], "began": now - 900, "until": now - 877}
         earlier = {"call": "1795852100.3", "leg": "1795852100.4", "device": "", "trunk": "alfa"}
         earlier |= {"number": "0521123456", "name": "", "site": "", "why": "carrier"}
+        earlier |= {"deaf": False}
         earlier |= {"others": ["201 Anna Bianchi"], "began": now - 7200, "until": now - 7181}
-        self.silences = [silence, earlier]
+        self.silences = [silence, deaf, earlier]
         spans = [
             {
                 **{"at": now // 600 - back, "legs": 2, "worst": mos - 5, "mos": 2 * mos},

@@ -33,22 +33,24 @@
     tile.classList.toggle("good", up && registered === devices.length);
     tile.classList.toggle("warn", up && registered < devices.length);
   };
-  // Who is not heard right now: a name, the probable reason and what to do about it.
+  // Who is not heard or does not hear right now: a name, the probable reason and what to do about it.
   const silent = document.getElementById("live-silent");
   const why = JSON.parse(silent.dataset.why);
   const lines = JSON.parse(silent.dataset.lines);
   const branches = JSON.parse(silent.dataset.branches);
-  const reason = ({ why: word, site }) =>
-    why[["nat", "blocked"].includes(word) && branches.includes(site) ? "tunnel" : word];
+  const reason = ({ why: word, site, deaf }) => {
+    const found = ["nat", "blocked"].includes(word) && branches.includes(site) ? "tunnel" : word;
+    return why[deaf ? `deaf-${found}` : found];
+  };
   const showSilent = () => {
     const calls = [...objects].filter(([key]) => key.startsWith("calls/")).map(([, call]) => call);
     const legs = objects.get("asterisk")?.up ? calls.flatMap((call) => call.legs) : [];
-    const entries = legs.filter((leg) => leg.silent).slice(0, MOST_SILENT).map((leg) => {
+    const entries = legs.filter((leg) => leg.no_sound).slice(0, MOST_SILENT).map((leg) => {
       const who = document.createElement("strong");
       who.textContent = lines[leg.trunk] ?? leg.trunk ?? "";
       if (leg.device) who.textContent = `${leg.number} ${leg.name}`;
       const entry = document.createElement("li");
-      entry.append(who, ` ↔ ${leg.other_number} ${leg.other_name}. ${reason(leg.silent)}`);
+      entry.append(who, ` ↔ ${leg.other_number} ${leg.other_name}. ${reason(leg.no_sound)}`);
       return entry;
     });
     silent.querySelector("ul").replaceChildren(...entries);

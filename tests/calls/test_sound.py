@@ -1,8 +1,11 @@
-"""A call without sound in one direction is noticed, and whose sound it is that is missing."""
+"""A call without sound in one direction is noticed, and whose sound it is that is missing, or who
+does not hear."""
 
 from __future__ import annotations
 
+import re
 import time
+from contextlib import contextmanager
 
 import pytest
 
@@ -11,10 +14,13 @@ from ari_apps.live.ears import NEVER_S
 from ari_apps.live.listening import ROUND_S, WRITTEN_S
 from tests.calls.company import company, name
 from tests.support.live_hub import following, running_hub, until
-from tests.support.network import sound_lost
+from tests.support.network import lost, sound_lost
 
 WITHIN_S = NEVER_S + 2 * ROUND_S + 1
 """Two rounds may pass before a leg is met, and before it is met again."""
+
+REPORTED_S = 5
+"""Telephones report so often what they hear."""
 
 
 @pytest.fixture(scope="module")
@@ -86,8 +92,29 @@ def never_marked(page, for_s):
 
 
 def marked(page):
-    """Device or line -> why, of every leg that is not heard."""
-    return {who: leg["silent"]["why"] for who, leg in page.legs().items() if leg["silent"]}
+    """Device or line -> why, of every leg that is not heard or (`deaf-…`) does not hear."""
+    marks = {who: leg["no_sound"] for who, leg in page.legs().items() if leg["no_sound"]}
+    return {who: "deaf-" * mark["deaf"] + mark["why"] for who, mark in marks.items()}
+
+
+def sound_port(desks):
+    """Where the telephone that has just dialled wants its sound."""
+    bodies = (each.body for each in reversed(desks.phones.messages) if each.direction == "TX")
+    return next(int(found[1]) for body in bodies if (found := re.search(r"m=audio (\d+)", body)))
+
+
+@contextmanager
+def deaf_caller(desks, network):
+    """201 has called 202, who has answered, and nothing of the sound for 201 arrives; where its own
+    reports come from."""
+    anna, niccolo = desks.phone("201"), desks.phone("202")
+    call = anna.call("202")
+    niccolo.expect_ringing()
+    port = sound_port(desks)
+    with lost(network, "input", f"udp dport {port}-{port + 1}"):
+        niccolo.answer()
+        call.expect_answered()
+        yield port + 1
 
 
 @pytest.mark.row("S7")
@@ -125,10 +152,44 @@ def test_while_a_call_is_held_nobody_is_marked_and_afterwards_again(desks, hub, 
 
 
 @pytest.mark.row("S7")
-def test_a_call_with_sound_both_ways_is_not_marked(desks, hub, page):
-    talking(desks)
-    until(4, lambda: connected(page), lambda: page.objects)
-    never_marked(page, WITHIN_S)
+def test_a_call_with_sound_both_ways_is_not_marked_even_if_a_third_is_lost(
+    desks, hub, page, phones_network
+):
+    with (
+        sound_lost(phones_network, percent=30),
+        lost(phones_network, "input", "udp sport 10000-65535", percent=30),
+    ):
+        talking(desks)
+        until(4, lambda: connected(page), lambda: page.objects)
+        never_marked(page, max(WITHIN_S, REPORTED_S + 2 * ROUND_S + 1))
+
+
+@pytest.mark.row("S7")
+def test_a_telephone_that_does_not_hear_is_named_until_it_does(
+    desks, hub, page, phones_network, figures
+):
+    with deaf_caller(desks, phones_network):
+        within_s = REPORTED_S + 2 * ROUND_S + 1
+        took_s = until(
+            within_s, lambda: marked(page) == {"201-1": "deaf-blocked"}, lambda: page.objects
+        )
+        until(ROUND_S, lambda: kept(hub).silences[0].deaf, hub.log)
+        newest = kept(hub).silences[0]
+        assert (newest.device, newest.name, newest.over) == ("201-1", name("201"), False)
+    until(REPORTED_S + 2 * ROUND_S, lambda: not marked(page), lambda: page.objects)
+    until(ROUND_S, lambda: kept(hub).silences[0].over, hub.log)
+    figures.add("sound", "telephone that does not hear named after", took_s, "s")
+
+
+@pytest.mark.row("S7")
+def test_of_a_telephone_that_reports_nothing_nobody_knows_that_it_hears_nothing(
+    desks, hub, page, phones_network
+):
+    with (
+        deaf_caller(desks, phones_network) as reports,
+        lost(phones_network, "output", f"udp sport {reports}"),
+    ):
+        never_marked(page, REPORTED_S + 2 * ROUND_S + 1)
 
 
 @pytest.mark.row("S7")

@@ -142,7 +142,7 @@ def test_a_carrier_that_sends_no_sound_is_named(pbx, desks, carriers):
     with running_hub(pbx) as hub, following(hub) as page, sound_lost(carrier.network):
         until(10, page.up, hub.log)
         desks.phone("201").call("0521123456").expect_answered()
-        silent = lambda: {who: leg["silent"] for who, leg in page.legs().items()}  # noqa: E731
+        silent = lambda: {who: leg["no_sound"] for who, leg in page.legs().items()}  # noqa: E731
         until(NOTICED_WITHIN_S, lambda: silent().get("a"), lambda: page.objects)
         assert silent()["a"]["why"] == "carrier"
         assert silent()["201-1"] is None

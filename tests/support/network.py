@@ -84,11 +84,20 @@ def new_network(kind: str = "net") -> Iterator[Network]:
 @contextmanager
 def sound_lost(network: Network, percent: int = 100) -> Iterator[None]:
     """So much of the sound that telephones in `network` send does not leave it."""
+    with lost(network, "output", "udp dport 10000-65535", percent):
+        yield
+
+
+@contextmanager
+def lost(network: Network, hook: str, packets: str, percent: int = 100) -> Iterator[None]:
+    """So much of what passes a hook of nftables in `network`, and is among those `packets` (as a
+    rule of nft says it), is dropped."""
+    table = f"lost_{hook}"
     chance = f"numgen random mod 100 < {percent}" if percent < 100 else ""
-    network.run("nft", "add table inet lost")
-    network.run("nft", "add chain inet lost out { type filter hook output priority 0; }")
-    network.run("nft", f"add rule inet lost out udp dport 10000-65535 {chance} drop")
+    network.run("nft", f"add table inet {table}")
+    network.run("nft", f"add chain inet {table} here {{ type filter hook {hook} priority 0; }}")
+    network.run("nft", f"add rule inet {table} here {packets} {chance} drop")
     try:
         yield
     finally:
-        network.run("nft", "delete table inet lost")
+        network.run("nft", f"delete table inet {table}")

@@ -2,6 +2,7 @@
 
 import json
 import os
+from typing import get_args
 
 import pytest
 
@@ -13,7 +14,8 @@ from appliance.services.trunks import State as Trunks
 from appliance.services.trunks import Trunk
 from appliance.state.machine import Layout
 from appliance.system import sound_alarms
-from ari_apps.live.ears import NEVER_S, STOPPED_S, Ear
+from appliance.system.alarm_kinds import KINDS
+from ari_apps.live.ears import NEVER_PACKETS, NEVER_S, STOPPED_PACKETS, STOPPED_S, Ear
 from tests.support import branches
 
 ANSWER = (
@@ -47,9 +49,10 @@ def test_a_round_trip_that_wrapped_below_zero_is_unknown():
 
 
 def verdicts(samples, judged=True):
-    """What an ear says after each of (second, packets received)."""
+    """Whether an ear misses sound after each of (second, packets received)."""
     ear = Ear()
-    return [ear.take(Counters(received), second, judged=judged) for second, received in samples]
+    takes = (ear.take(Counters(received), at, judged=judged) for at, received in samples)
+    return [fault == "silent" for fault in takes]
 
 
 @pytest.mark.row("S7")
@@ -88,6 +91,136 @@ def test_after_a_hold_the_time_begins_anew():
 @pytest.mark.row("S7")
 def test_the_first_packet_ends_a_silence():
     assert verdicts([(0, 0), (NEVER_S, 0), (NEVER_S + 2, 1)]) == [False, True, False]
+
+
+# ── who hears ─────────────────────────────────────────────────────────────────────────
+
+
+def call(*happens, carrier=False):
+    """What an ear says at the end of a call in which every second 50 packets are sent to the leg
+    and as many come. What `happens` is (second, the last packet that a report names), or (second,
+    packets a second to the leg from then on), or (second, whether sound is due)."""
+    ear, sent, rate, due = Ear(carrier=carrier), 0, 50, True
+    waiting = list(happens)
+    fault = None
+    for second in range(waiting[-1][0] + 1):
+        fault = ear.take(Counters(received=50 * second, sent=sent), second, judged=due)
+        while waiting and waiting[0][0] == second:
+            what = waiting.pop(0)[1]
+            if isinstance(what, bool):
+                due = what
+            elif isinstance(what, int):
+                rate = what
+            else:
+                ear.report(what)
+        sent += rate
+    return ear.take(Counters(50 * (second + 1), sent=sent), second + 1, judged=due) or fault
+
+
+@pytest.mark.row("S7")
+def test_a_telephone_whose_reports_name_no_packet_does_not_hear():
+    assert call((5, "")) == "deaf"
+
+
+@pytest.mark.row("S7")
+def test_a_telephone_that_does_not_report_is_not_known_to_be_deaf():
+    assert call((600, True)) is None
+
+
+@pytest.mark.row("S7")
+def test_a_telephone_that_nothing_is_sent_to_misses_nothing():
+    assert call((0, 0), (5, ""), (10, ""), (60, "")) is None
+
+
+@pytest.mark.row("S7")
+def test_a_report_in_the_moment_of_the_answer_says_nothing_yet():
+    assert call((0, ""), (1, ""), (3, True)) is None
+
+
+@pytest.mark.row("S7")
+def test_a_telephone_hears_whose_reports_name_later_packets_whatever_is_lost():
+    assert call(*((5 * n, f"1/0/{n}") for n in range(1, 60))) is None
+
+
+@pytest.mark.row("S7")
+def test_one_that_has_heard_before_is_deaf_when_two_reports_name_the_same_packet():
+    heard = ((5, "1/0/250"), (10, "1/0/500"))
+    assert call(*heard, (15, "1/0/500")) is None
+    assert call(*heard, (15, "1/0/500"), (20, "1/0/500")) == "deaf"
+
+
+@pytest.mark.row("S7")
+def test_one_that_has_heard_before_may_leave_out_what_it_no_longer_hears():
+    assert call((5, "1/0/250"), (10, ""), (15, "")) == "deaf"
+    assert call((5, "1/0/250"), (10, ""), (15, "1/0/750")) is None
+
+
+@pytest.mark.row("S7")
+def test_a_speaker_who_suppresses_silence_makes_nobody_deaf():
+    assert call((5, "1/0/250"), (5, 0), (10, "1/0/250"), (15, "1/0/250"), (60, "")) is None
+
+
+@pytest.mark.row("S7")
+def test_the_report_that_names_a_packet_ends_it():
+    assert call((5, ""), (10, ""), (15, "1/0/700")) is None
+
+
+@pytest.mark.row("S7")
+def test_nothing_counts_that_was_missed_before_or_in_a_hold():
+    assert call((4, False), (5, ""), (30, "")) is None
+    assert call((4, False), (30, True), (31, ""), (33, True)) is None
+
+
+@pytest.mark.row("S7")
+def test_an_announcement_of_a_carrier_may_listen_to_nobody():
+    assert call((5, ""), (10, ""), (60, ""), carrier=True) is None
+    assert call((5, "1/0/250"), (10, ""), (15, ""), carrier=True) == "deaf"
+
+
+@pytest.mark.row("S7")
+def test_of_a_leg_without_sound_either_way_the_silence_is_told():
+    ear = Ear()
+    for second in range(10):
+        fault = ear.take(Counters(0, sent=50 * second), second, judged=True)
+        ear.report("")
+    assert fault == "silent"
+
+
+def test_the_limits_are_packets_that_were_counted_between_two_looks():
+    ear = Ear()
+    for sent, expected in ((0, None), (NEVER_PACKETS - 1, None), (NEVER_PACKETS, "deaf")):
+        ear.take(Counters(sent, sent=sent), sent, judged=True)
+        ear.report("")
+        assert ear.take(Counters(sent + 1, sent=sent), sent, judged=True) == expected
+    ear.report("1/0/1")
+    for sent, expected in (
+        (100, None),
+        (99 + STOPPED_PACKETS, None),
+        (100 + STOPPED_PACKETS, "deaf"),
+    ):
+        ear.take(Counters(sent, sent=sent), sent, judged=True)
+        ear.report("1/0/1")
+        assert ear.take(Counters(sent + 1, sent=sent), sent, judged=True) == expected
+
+
+REPORT = {
+    "Uniqueid": "1.2",
+    "ReportCount": "1",
+    "Report0SourceSSRC": "0x62448363",
+    "Report0FractionLost": "0",
+    "Report0HighestSequence": "59240",
+    "Report0SequenceNumberCycles": "0",
+}
+"""Some fields as Asterisk 22.10 writes them."""
+
+
+def test_a_report_names_the_last_packet_that_has_arrived():
+    first = rtp_counters.last_arrived(REPORT)
+    assert first
+    assert rtp_counters.last_arrived({**REPORT, "Report0FractionLost": "228"}) == first
+    for name in ("SourceSSRC", "HighestSequence", "SequenceNumberCycles"):
+        assert rtp_counters.last_arrived({**REPORT, f"Report0{name}": "7"}) != first
+    assert rtp_counters.last_arrived({"Uniqueid": "1.2", "ReportCount": "0"}) == ""
 
 
 # ── scores ────────────────────────────────────────────────────────────────────────────
@@ -154,6 +287,15 @@ def test_a_site_keeps_a_day():
     assert len(day.spans) == call_sound.KEPT_SPANS
 
 
+def test_a_file_of_the_version_before_knows_nobody_who_is_deaf(tmp_path):
+    call_sound.write(tmp_path / "sound.json", Sound(2000, (silence(),)))
+    content = (tmp_path / "sound.json").read_text()
+    written = content.replace('"deaf": false', "").replace('"deaf":false,', "")
+    assert "deaf" not in written
+    (tmp_path / "sound.json").write_text(written)
+    assert call_sound.read(tmp_path / "sound.json").silences == (silence(),)
+
+
 def test_a_new_hub_ends_what_the_last_one_saw():
     assert Sound(1800, (silence(),)).ended().silences[0].until == 1800
 
@@ -201,6 +343,14 @@ def test_an_alarm_names_the_person_and_the_line(alarms):
         ("no-sound-blocked", "201 Anna"),
         ("no-sound-carrier", "Alfatel"),
     ]
+
+
+@pytest.mark.row("S7")
+def test_an_alarm_says_who_does_not_hear_and_has_a_sentence_for_each_reason(alarms):
+    assert alarms(silence(deaf=True)) == [("deaf-blocked", "201 Anna")]
+    assert alarms(silence(deaf=True, site="modena")) == [("deaf-tunnel", "201 Anna")]
+    for why in (*get_args(call_sound.Why), "tunnel"):
+        assert {f"deaf-{why}", f"no-sound-{why}"} <= KINDS.keys()
 
 
 @pytest.mark.row("S7")

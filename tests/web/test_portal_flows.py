@@ -281,16 +281,19 @@ def test_a_passkey_is_made_and_signs_in_alone(signed_in, company, browser):
 
 
 @pytest.mark.row("S7")
-def test_the_overview_names_who_is_not_heard_and_what_to_do(signed_in, company):
+def test_the_overview_names_who_is_not_heard_or_does_not_hear_and_what_to_do(signed_in, company):
     anna = {"device": "201-1", "trunk": "", "number": "201", "name": "Anna <i>Bianchi</i>"}
-    anna |= {"other_number": "202", "other_name": "", "silent": {"why": "blocked", "site": "main"}}
-    other = {"device": "202-1", "trunk": "", "number": "202", "name": "", "silent": None}
-    objects = {"asterisk": {"up": True}, "calls/1.1": {"legs": [anna, other]}}
+    anna |= {"other_number": "202", "other_name": ""}
+    anna["no_sound"] = {"why": "blocked", "site": "main", "deaf": False}
+    deaf = {**anna, "number": "203", "no_sound": {**anna["no_sound"], "deaf": True}}
+    other = {"device": "202-1", "trunk": "", "number": "202", "name": "", "no_sound": None}
+    objects = {"asterisk": {"up": True}, "calls/1.1": {"legs": [anna, other, deaf]}}
     story = f"event: snapshot\ndata: {json.dumps({'seq': 1, 'objects': objects})}\n\n"
     answer = {"content_type": "text/event-stream", "body": story}
     signed_in.route("**/live/events", lambda route: route.fulfill(**answer))
     signed_in.goto(f"{company.address}/overview")
     entry = signed_in.locator("#live-silent li")
-    expect(entry).to_have_count(1)
-    expect(entry).to_contain_text("201 Anna <i>Bianchi</i> ↔ 202")
-    expect(entry).to_contain_text("Controllare i firewall")
+    expect(entry).to_have_count(2)
+    expect(entry.first).to_contain_text("201 Anna <i>Bianchi</i> ↔ 202")
+    expect(entry.first).to_contain_text("Controllare i firewall")
+    expect(entry.last).to_contain_text("203 Anna <i>Bianchi</i> ↔ 202. Il telefono non sente")

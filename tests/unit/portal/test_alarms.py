@@ -70,6 +70,9 @@ def test_calls_without_sound_are_listed_with_reason_and_advice(manager, app):
     page = manager.get("/alarms/calls").text
     assert "205 Elena Conti" in page
     assert "Controllare i firewall" in page
+    assert "non si sente" in page
+    assert '207 Marco Ferri</strong> <span class="badge bg-secondary-lt">non sente' in page
+    assert "anche verso il telefono" in page
     assert "19 s" in page
 
 
