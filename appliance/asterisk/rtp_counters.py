@@ -14,16 +14,17 @@ the RTCP reports, every five seconds (RFC 3550 section 6.2)."""
 
 REPORT = "RTCPReceived"
 """The event of a report (RTCP SR or RR) that a leg's telephone has sent: 30 microseconds of
-Asterisk's processor, 15 of the hub's, 780 bytes; 40 a second with 100 calls.
+Asterisk's processor on top of the 42 that the report itself costs, 6 of the hub's, 780 bytes. With
+100 calls there are 40 a second: 0.12 % of a processor.
 
 Nothing else tells that a telephone hears nothing. Measured with 22.10.1 and baresip, all sound on
 its way to the telephone dropped:
 
-* From the beginning: its reports have no block (`ReportCount: 0`). The counters stay at `rlp=0`,
-  `txjitter=0` and `rtt=0`, as those of a telephone that sends no reports at all.
+* From the beginning: its reports have no block (`ReportCount: 0`). The counters say `rlp=0`,
+  `rxjitter=0`, `rtt=0`, `rxmes=0`, as they do for a telephone that sends no reports at all.
 * In the middle of a call: the block stays, `HighestSequence` does not move, and neither
   `FractionLost` nor `CumulativeLost` grows, since a telephone counts a packet as lost when a later
-  one comes. The counters stay as they were. With the next packet that arrives, all that were
+  one comes. Of the counters only `rtt` changes. With the next packet that arrives, all that were
   missed come at once (`FractionLost: 228`).
 * A loss of 30 % shows as `FractionLost` 66 to 83 while `HighestSequence` moves by 250 in 5 s.
 

@@ -30,6 +30,10 @@ STOPPED_PACKETS = 300
 that has heard before hears no more, and a line that changes over or a walk between two radio cells
 is done by then."""
 
+HAS_HEARD = 2
+"""A telephone that has named so many different packets fills its reports with what it hears. After
+the first it is not known: it may name that one for ever."""
+
 Fault = Literal["silent", "deaf"]
 
 
@@ -46,6 +50,7 @@ class Ear:
     silence: Silence | None = None
     _moved: float | None = None
     _arrived: str = ""
+    _arrivals: int = 0
     _sent_before: int | None = None
     _sent_since: float = 0.0
     _missed: int = 0
@@ -83,15 +88,16 @@ class Ear:
         """
         if arrived and arrived != self._arrived:
             self._arrived, self._sent_before, self._missed = arrived, None, 0
+            self._arrivals += 1
         elif self._sent_before is not None:
             self._missed = self.counters.sent - self._sent_before
 
     @property
     def _too_many(self) -> float:
         """So many packets in a row do not get lost by chance."""
-        if self._arrived:
+        if self._arrivals >= HAS_HEARD:
             return STOPPED_PACKETS
-        return math.inf if self.carrier else NEVER_PACKETS
+        return math.inf if self._arrivals or self.carrier else NEVER_PACKETS
 
     def worked_before(self, fault: Fault) -> bool:
         """Whether sound has come this way before in this call."""

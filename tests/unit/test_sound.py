@@ -142,13 +142,18 @@ def test_one_that_has_heard_before_is_deaf_when_two_more_reports_name_the_same_p
 
 @pytest.mark.row("S7")
 def test_one_that_has_heard_before_may_leave_out_what_it_no_longer_hears():
-    assert deaf((5, "1/0/250"), (10, ""), (15, ""))
-    assert not deaf((5, "1/0/250"), (10, ""), (15, "1/0/750"))
+    assert deaf((5, "1/0/250"), (10, "1/0/500"), (15, ""), (20, ""))
+    assert not deaf((5, "1/0/250"), (10, "1/0/500"), (15, ""), (20, "1/0/750"))
+
+
+@pytest.mark.row("S7")
+def test_of_one_that_names_one_packet_for_ever_nothing_is_known():
+    assert not deaf((5, "0/0/0"), (10, "0/0/0"), (15, "0/0/0"), (60, "0/0/0"))
 
 
 @pytest.mark.row("S7")
 def test_a_speaker_who_suppresses_silence_makes_nobody_deaf():
-    assert not deaf((5, "1/0/250"), (10, "1/0/250"), (15, "1/0/250"), (60, ""), sent_until=5)
+    assert not deaf((1, "1/0/50"), (5, "1/0/250"), (10, "1/0/250"), (60, ""), sent_until=5)
 
 
 @pytest.mark.row("S7")
@@ -168,7 +173,7 @@ def test_nothing_counts_that_was_missed_before_or_in_a_hold():
 @pytest.mark.row("S7")
 def test_an_announcement_of_a_carrier_may_listen_to_nobody():
     assert not deaf((5, ""), (10, ""), (60, ""), carrier=True)
-    assert deaf((5, "1/0/250"), (10, ""), (15, ""), carrier=True)
+    assert deaf((5, "1/0/250"), (10, "1/0/500"), (15, ""), (20, ""), carrier=True)
 
 
 @pytest.mark.row("S7")
@@ -180,14 +185,17 @@ def test_of_a_leg_without_sound_either_way_the_silence_is_told():
     assert fault == "silent"
 
 
-@pytest.mark.parametrize(("before", "limit"), [("", NEVER_PACKETS), ("1/0/1", STOPPED_PACKETS)])
+@pytest.mark.parametrize(
+    ("before", "limit"), [([""], NEVER_PACKETS), (["1/0/1", "1/0/2"], STOPPED_PACKETS)]
+)
 def test_a_telephone_is_deaf_from_so_many_packets_on(before, limit):
     for sent, expected in ((limit - 1, None), (limit, "deaf")):
         ear = Ear()
-        ear.report(before)
+        for arrived in before:
+            ear.report(arrived)
         ear.take(Counters(1), 0, judged=True)
         ear.take(Counters(2, sent=sent), 4, judged=True)
-        ear.report(before)
+        ear.report(before[-1])
         assert ear.take(Counters(3, sent=limit), 5, judged=True) == expected
 
 
