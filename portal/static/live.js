@@ -50,7 +50,8 @@
       who.textContent = lines[leg.trunk] ?? leg.trunk ?? "";
       if (leg.device) who.textContent = `${leg.number} ${leg.name}`;
       const entry = document.createElement("li");
-      entry.append(who, ` ↔ ${leg.other_number} ${leg.other_name}. ${reason(leg.no_sound)}`);
+      const other = `${leg.other_number} ${leg.other_name}`.trim();
+      entry.append(who, ` ↔ ${other}. ${reason(leg.no_sound)}`);
       return entry;
     });
     silent.querySelector("ul").replaceChildren(...entries);
