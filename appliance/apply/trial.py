@@ -38,18 +38,18 @@ class TrialRecord:
     """The file that holds the trial, or does not exist."""
 
     def __init__(self, folder: Path) -> None:
-        self._path = folder / "trial.json"
+        self.path = folder / "trial.json"
 
     def read(self) -> Trial | None:
         """The open trial. A file that cannot be read is an error, never "none"."""
         try:
-            return decode(Trial, json.loads(self._path.read_bytes()))
+            return decode(Trial, json.loads(self.path.read_bytes()))
         except FileNotFoundError:
             return None
 
     def write(self, trial: Trial) -> None:
-        atomic.write_file(self._path, canonical_json(encode(trial)))
+        atomic.write_file(self.path, canonical_json(encode(trial)))
 
     def close(self) -> None:
-        self._path.unlink(missing_ok=True)
-        atomic.sync_folder(self._path.parent)
+        self.path.unlink(missing_ok=True)
+        atomic.sync_folder(self.path.parent)

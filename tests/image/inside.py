@@ -77,6 +77,12 @@ def started_anew(machine: Machine, boot: str) -> bool:
         return False
 
 
+def moment(machine: Machine, unit: str, what: str) -> float:
+    """Seconds from the kernel's start to a change of a unit, such as `ActiveEnter`."""
+    said = machine.run("systemctl", "show", "-P", f"{what}TimestampMonotonic", unit)
+    return int(said) / 1e6
+
+
 def restarted_by(machine: Machine, action: Callable[[], object], within_s: float = 900) -> float:
     """Do something after which the machine restarts, perhaps more than once; seconds until then."""
     boot = machine.run("cat", BOOT_ID)

@@ -23,6 +23,7 @@ from tests.image.inside import (
     identity_of,
     memory_in_use_mb,
     missing_in_support_file,
+    moment,
     ready,
     restarted_by,
     restore,
@@ -126,6 +127,11 @@ def test_a_new_machine_answers_telephones_and_browsers(first):
 def test_nothing_has_failed_on_a_new_machine(first):
     assert first.run("systemctl", "--failed", "--no-legend", "--plain") == ""
     assert first.run("journalctl", "-b", "-p", "crit", "-q", "--no-pager", "-o", "cat") == ""
+
+
+def test_the_first_configuration_is_there_before_telephony_starts(first):
+    ready_at = moment(first, "centralino-engine.service", "ActiveEnter")
+    assert moment(first, "asterisk.service", "ExecMainStart") > ready_at
 
 
 def test_units_wait_for_each_other_in_one_direction(first):

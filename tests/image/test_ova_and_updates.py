@@ -11,7 +11,7 @@ import json
 import pytest
 
 from tests.image import builds, repack
-from tests.image.inside import ask, asked, backup_of, identity_of, ready, restarted_by
+from tests.image.inside import ask, asked, backup_of, identity_of, moment, ready, restarted_by
 from tests.image.outside import reached
 from tests.support.virtual_machine import disk_on, started
 from tools.image import signing
@@ -149,6 +149,16 @@ def test_a_hostile_property_is_named_and_left_out(vmware):
     assert mark["refused"][0].startswith("OVF disk: telephones")
 
 
+@pytest.mark.row("S4")
+def test_bans_are_read_anew_while_the_journal_makes_a_file(vmware):
+    empty = "/var/log/journal/$(cat /etc/machine-id)/user-64000.journal"
+    try:
+        vmware.run("sh", "-c", f": >{empty}; fail2ban-client reload")
+    finally:
+        vmware.run("sh", "-c", f"rm {empty}")
+    assert "portal" in vmware.run("fail2ban-client", "status")
+
+
 @pytest.mark.row("S6")
 def test_without_networks_of_telephones_sip_is_closed(vmware):
     assert reached(vmware)
@@ -184,6 +194,11 @@ def updated(folder, disk, stick, cut, notes, figures):
         machine.wait("the agent", machine.agent_answers)
         machine.wait("the engine", lambda: engine_answers(machine), every_s=2)
         notes["after the cut"] = {"booted": slot(machine), **ask(machine, "updates()")}
+        notes["order"] = (
+            moment(machine, "asterisk.service", "ExecMainStart"),
+            moment(machine, "centralino-engine.service", "ActiveEnter"),
+        )
+        notes["filter"] = machine.run("systemctl", "show", "-P", "ExecStart", "nftables.service")
         begin = machine.age_s
         begin_to_install(machine)
         notes["installed"] = wait_for_work(machine, "install")
@@ -208,6 +223,19 @@ def test_after_a_power_cut_while_writing_the_old_system_starts(updated, notes):
     assert (found["booted"], found["running"]["version"]) == ("A", "0.1.0")
     assert found["other"] is None
     assert "interrupted" in found["work"]["error"]["text"]
+
+
+@pytest.mark.row("I3")
+def test_telephony_does_not_wait_for_an_engine_that_has_nothing_to_finish(updated, notes):
+    telephony, engine = notes["order"]
+    assert 0 < telephony < engine
+
+
+@pytest.mark.row("S6")
+def test_the_rules_in_force_are_loaded_before_there_is_a_network(updated, notes):
+    loaded = [each for each in notes["filter"].split("{ ") if "50-edge.nft" in each]
+    assert len(loaded) == 1
+    assert "status=0" in loaded[0]
 
 
 @pytest.mark.row("D1")

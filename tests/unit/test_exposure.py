@@ -24,6 +24,7 @@ LIMITS = {
     "centralino-live": 1.5,
     "centralino-portal": 1.5,
     "centralino-provisioning": 1.5,
+    "centralino-settled": 1.8,
     "centralino-slot": 3.8,
     "centralino-trial": 3.1,
     "centralino-tunnels": 3.1,

@@ -7,8 +7,10 @@ from pathlib import Path
 import pytest
 import yaml
 
+from appliance.apply.trial import TrialRecord
 from appliance.state.machine import Layout
 from appliance.system import accounts, processes
+from appliance.system.backup import place
 from appliance.system.watch import PACKAGED, appliance_site, unit_of
 from tools import debian_pool, debian_root
 from tools.image import accounts as fixed
@@ -48,10 +50,19 @@ def test_a_unit_runs_what_the_table_of_processes_says(name):
     assert all(unit_of(TABLE[other]) in after for other in process.after)
 
 
-@pytest.mark.parametrize("changes", ["asterisk.conf", "nullmailer.conf"])
-def test_packaged_processes_start_after_the_engine_has_recovered(changes):
-    assert "centralino-engine.service" in " ".join(unit(changes)["After"])
+def test_the_relay_of_mail_starts_after_the_engine_has_recovered():
+    assert "centralino-engine.service" in " ".join(unit("nullmailer.conf")["After"])
     assert unit("centralino-engine.service")["Type"] == ["notify"]
+
+
+def test_telephony_waits_for_the_engine_only_where_it_has_something_to_finish():
+    assert unit("asterisk.conf")["After"] == ["centralino-settled.service"]
+    layout = Layout()
+    pending = (TrialRecord(layout.state).path, layout.restore, place.restored_file(layout))
+    assert set(unit("centralino-settled.service")["ConditionPathExists"]) == {
+        f"|!{layout.current}",
+        *(f"|{path}" for path in pending),
+    }
 
 
 def test_accounts_of_the_roles_are_those_of_the_code():
