@@ -12,6 +12,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 ACCOUNT = "postgres"
+MEMORY = Path("/dev/shm")
+ROOM = 2 << 30
+"""Bytes that must be free in memory's file system, or the cluster lies on the disk."""
 
 
 def programs() -> Path:
@@ -25,7 +28,7 @@ def programs() -> Path:
 @contextmanager
 def cluster() -> Iterator[Path]:
     """The folder of the socket of a running server; stopped and deleted afterwards."""
-    folder = Path(tempfile.mkdtemp(prefix="portal-pg-"))
+    folder = Path(tempfile.mkdtemp(prefix="portal-pg-", dir=_quick_place()))
     account = pwd.getpwnam(ACCOUNT) if os.geteuid() == 0 else None
     if account:
         os.chown(folder, account.pw_uid, account.pw_gid)
@@ -52,6 +55,16 @@ def cluster() -> Iterator[Path]:
             run(f"{bin}/pg_ctl", "-D", data, "-m", "immediate", "-w", "stop")
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _quick_place() -> Path | None:
+    """Where copying a database takes a tenth of the time it takes on a disk; None for the usual
+    place. A container may have next to nothing there."""
+    try:
+        roomy = shutil.disk_usage(MEMORY).free >= ROOM
+    except OSError:
+        return None
+    return MEMORY if roomy else None
 
 
 def url(socket: Path, database: str) -> str:

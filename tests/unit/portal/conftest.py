@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import shutil
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import pytest
@@ -23,9 +24,10 @@ from portal.core.upgrade import bring_up_to_date
 from portal.preview import add_account, let_go, settings_in
 from tests.support import postgresql
 from tests.support.portal_accounts import session_of
+from tests.support.rules_compiled_once import RuleCompiledOnce
 
 PASSWORD = "quattro lampioni blu dondolano"
-MakeDatabase = Callable[[Path], str]
+MakeDatabase = Callable[[Path], AbstractContextManager[str]]
 
 
 def _finished(settings: Settings) -> None:
@@ -36,16 +38,17 @@ def _finished(settings: Settings) -> None:
 
 @pytest.fixture(scope="session")
 def make_database(request, tmp_path_factory) -> Iterator[MakeDatabase]:
-    """Makes a copy of an up-to-date database; returns its address."""
+    """Makes a copy of an up-to-date database and tells its address."""
     folder = tmp_path_factory.mktemp("template")
     settings = settings_in(folder, testing=True)
     if request.config.getoption("portal_database") == "sqlite":
         _finished(settings)
 
-        def copy(target: Path) -> str:
+        @contextmanager
+        def copy(target: Path) -> Iterator[str]:
             for name in ("portal.sqlite3", "session-key", "data-key", "setup-code"):
                 shutil.copy(folder / name, target / name)
-            return ""
+            yield ""
 
         yield copy
         return
@@ -57,16 +60,26 @@ def make_database(request, tmp_path_factory) -> Iterator[MakeDatabase]:
         _finished(dataclasses.replace(settings, database=url))
         count = iter(range(100_000))
 
-        def clone(target: Path) -> str:
+        @contextmanager
+        def clone(target: Path) -> Iterator[str]:
             for name in ("session-key", "data-key", "setup-code"):
                 shutil.copy(folder / name, target / name)
             name = f"portal_{next(count)}"
             with admin.connect() as connection:
                 connection.execute(text(f"CREATE DATABASE {name} TEMPLATE template_portal"))
-            return postgresql.url(socket, name)
+                yield postgresql.url(socket, name)
+                # Each takes eight megabytes, of memory where the cluster lies in it.
+                connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
 
         yield clone
         admin.dispose()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def rules_compiled_once() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Flask, "url_rule_class", RuleCompiledOnce)
+        yield
 
 
 @pytest.fixture(scope="session")
@@ -78,12 +91,13 @@ def compiled(tmp_path_factory) -> FileSystemBytecodeCache:
 @pytest.fixture
 def app(tmp_path, make_database, compiled) -> Iterator[Flask]:
     """A portal with an empty draft, a pretend engine and no account."""
-    database = make_database(tmp_path)
-    made = create_app(dataclasses.replace(settings_in(tmp_path, testing=True), database=database))
-    made.extensions["engine"].pace_s = 0
-    made.jinja_env.bytecode_cache = compiled
-    yield made
-    let_go(made)
+    with make_database(tmp_path) as database:
+        settings = dataclasses.replace(settings_in(tmp_path, testing=True), database=database)
+        made = create_app(settings)
+        made.extensions["engine"].pace_s = 0
+        made.jinja_env.bytecode_cache = compiled
+        yield made
+        let_go(made)
 
 
 @pytest.fixture
