@@ -93,18 +93,20 @@ def restarted_by(machine: Machine, action: Callable[[], object], within_s: float
 
 
 _SAVE = """
-import base64, json
+import base64, json, time
+from pathlib import Path
+from appliance.apply.client import EngineClient
 from appliance.state.machine import Layout
-from appliance.system.backup.__main__ import site
-from appliance.system.backup.records import Records
-from appliance.system.backup.write import make
-own = site(Layout())
-records = Records(own.layout)
-code = records.propose_code().reveal()
-records.accept_code(code[-4:])
-made = make(own.layout, own.host_name, own.groups, records.keys()).path
-content = base64.b64encode(made.read_bytes()).decode()
-print(json.dumps({"code": code, "name": made.name, "content": content}))
+client = EngineClient(Path("/run/centralino/engine.sock"))
+code = client.propose_backup_code()
+client.accept_backup_code(code[-4:])
+client.backup_now()
+while not client.backups()["last"]:
+    time.sleep(5)
+(made,) = client.backups()["backups"]
+content = base64.b64encode((Layout().backups / made["name"]).read_bytes()).decode()
+told = {"code": code, "name": made["name"], "content": content, "rehearsal": made["rehearsal"]}
+print(json.dumps(told))
 """
 
 _RESTORE = """
@@ -129,14 +131,14 @@ _PIECE = 48_000
 """Signs of a file that go into the machine with one command."""
 
 
-def backup_of(machine: Machine) -> dict[str, str]:
-    """A backup that the machine makes of itself: its `name`, its `content` in base64, and the
-    recovery `code` that opens it. The rehearsal, which takes minutes here, is left out."""
-    made: dict[str, str] = json.loads(machine.run(PYTHON, "-c", _SAVE))
+def backup_of(machine: Machine) -> dict[str, Any]:
+    """A backup that the machine makes of itself, as by the portal's button: its `name`, its
+    `content` in base64, the recovery `code` that opens it, and how its `rehearsal` went."""
+    made: dict[str, Any] = json.loads(machine.run(PYTHON, "-c", _SAVE, within_s=900))
     return made
 
 
-def restore(machine: Machine, backup: dict[str, str]) -> None:
+def restore(machine: Machine, backup: dict[str, Any]) -> None:
     """Bring a backup onto the machine and order that its next start puts it in place; the
     machine keeps its own name and address."""
     file = f"/var/backups/centralino/{backup['name']}"

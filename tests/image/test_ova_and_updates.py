@@ -123,8 +123,8 @@ def vmware(built, folder, disk, stick, told, figures):
         machine.wait("the agent", machine.agent_answers)
         machine.wait("every process", lambda: ready(machine))
         told.tell("ova", identity_of(machine))
-        told.tell("backup of the ova", backup_of(machine))
         figures.add("start", "UEFI, VMware: until every process answers", machine.age_s, "s")
+        told.tell("backup of the ova", backup_of(machine))
         yield machine
 
 
@@ -163,6 +163,14 @@ def test_bans_are_read_anew_while_the_journal_makes_a_file(vmware):
 def test_without_networks_of_telephones_sip_is_closed(vmware):
     assert reached(vmware)
     assert not vmware.sip_answers()
+
+
+@pytest.mark.row("N12")
+def test_a_backup_is_rehearsed_on_the_machine_that_made_it(vmware, told, figures):
+    rehearsal = told.of("backup of the ova")["rehearsal"]
+    assert rehearsal["faults"] == []
+    assert {"whole", "state", "asterisk"} <= set(rehearsal["proved"])
+    figures.add("backup", "rehearsal on a new machine", rehearsal["seconds"], "s")
 
 
 @pytest.fixture(scope="module")
