@@ -27,7 +27,7 @@ from appliance.verify.probes import Probe
 
 BOOT_WITHIN_S = 180.0
 """A second where nothing else happens. It was a minute once on an emulated processor that three
-machines shared; one that ends, or says that it cannot start, is not waited for."""
+machines shared. An Asterisk that ends is not waited for."""
 
 
 @dataclass(frozen=True, slots=True)
