@@ -76,6 +76,11 @@ def carriers(pbx, certificate):
                 time.sleep(0.1)
             pbx.apply(scarce_company((certificate / "ca.crt").read_text()))
             c.expect_registered("tlsuser", within_s=40)
+            # Until the line has answered a question of ours, calls take the other one.
+            time_out = time.monotonic() + 40
+            while "Avail" not in pbx.console.ask("pjsip show aor trunk-c"):
+                assert time.monotonic() < time_out, pbx.log[-2000:]
+                time.sleep(0.1)
             yield c, d
 
 
