@@ -5,6 +5,18 @@ from __future__ import annotations
 
 from appliance.system.alarm_kind import AlarmKind, Words
 
+# Either direction of sound is lost there in the same ways.
+_LOOK_AT_THE_BRANCH = Words(
+    "Check on the page of the branch that its router follows the newest profile, and "
+    "that the telephone is in the network of the branch.",
+    "Verificare nella pagina della sede che il router segua il profilo più recente e che "
+    "il telefono sia nella rete della sede.",
+)
+_LOOK_AT_THE_CABLE = Words(
+    "Check the telephone's cable or Wi-Fi and the line of its site.",
+    "Controllare il cavo o il Wi-Fi del telefono e la linea della sede.",
+)
+
 ALL = (
     AlarmKind(
         "no-sound-nat",
@@ -47,12 +59,7 @@ ALL = (
             "Da «%(subject)s» non arriva audio attraverso la VPN della sede (chiamate "
             "nell'ultimo quarto d'ora: %(calls)s).",
         ),
-        Words(
-            "Check on the page of the branch that its router follows the newest profile, and "
-            "that the telephone is in the network of the branch.",
-            "Verificare nella pagina della sede che il router segua il profilo più recente e che "
-            "il telefono sia nella rete della sede.",
-        ),
+        _LOOK_AT_THE_BRANCH,
     ),
     AlarmKind(
         "no-sound-stopped",
@@ -63,10 +70,7 @@ ALL = (
             "L'audio da «%(subject)s» si è interrotto durante una chiamata (chiamate "
             "nell'ultimo quarto d'ora: %(calls)s).",
         ),
-        Words(
-            "Check the telephone's cable or Wi-Fi and the line of its site.",
-            "Controllare il cavo o il Wi-Fi del telefono e la linea della sede.",
-        ),
+        _LOOK_AT_THE_CABLE,
     ),
     AlarmKind(
         "no-sound-carrier",
@@ -128,12 +132,7 @@ ALL = (
             "«%(subject)s» non sente: l'audio non gli arriva attraverso la VPN della sede "
             "(chiamate nell'ultimo quarto d'ora: %(calls)s).",
         ),
-        Words(
-            "Check on the page of the branch that its router follows the newest profile, and "
-            "that the telephone is in the network of the branch.",
-            "Verificare nella pagina della sede che il router segua il profilo più recente e che "
-            "il telefono sia nella rete della sede.",
-        ),
+        _LOOK_AT_THE_BRANCH,
     ),
     AlarmKind(
         "deaf-stopped",
@@ -144,10 +143,7 @@ ALL = (
             "«%(subject)s» ha smesso di sentire durante una chiamata (chiamate nell'ultimo quarto "
             "d'ora: %(calls)s).",
         ),
-        Words(
-            "Check the telephone's cable or Wi-Fi and the line of its site.",
-            "Controllare il cavo o il Wi-Fi del telefono e la linea della sede.",
-        ),
+        _LOOK_AT_THE_CABLE,
     ),
     AlarmKind(
         "deaf-carrier",
