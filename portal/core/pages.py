@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+from functools import cache
 from typing import Any, NamedTuple
 
 from flask import Flask, g, request, url_for
@@ -89,14 +90,14 @@ SECTIONS = (
 )
 
 
-def icon(name: str, label: str = "") -> Markup:
-    """An icon of the sprite; decoration unless it has a label."""
-    address = url_for("static", filename="icons.svg")
-    if label:
-        named = Markup(
-            '<svg class="icon" role="img" aria-label="{}"><use href="{}#{}"></use></svg>'
-        )
-        return named.format(label, address, name)
+def icon(name: str) -> Markup:
+    """An icon of the sprite, as decoration: what it means is said beside it."""
+    return _icon(url_for("static", filename="icons.svg"), name)
+
+
+@cache
+def _icon(address: str, name: str) -> Markup:
+    """A page has a hundred icons, the portal a hundred different ones."""
     plain = Markup('<svg class="icon" aria-hidden="true"><use href="{}#{}"></use></svg>')
     return plain.format(address, name)
 

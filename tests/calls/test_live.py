@@ -169,13 +169,9 @@ def test_while_asterisk_is_away_the_hub_rests_and_then_it_is_back_within_a_secon
 
 def cpu_seconds(hub):
     """What the hub's process has used so far."""
-    with open(f"/proc/{hub_pid(hub)}/stat") as file:
+    with open(f"/proc/{hub.process.pid}/stat") as file:
         fields = file.read().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
-def hub_pid(hub):
-    return int(hub.pbx.network.run("pgrep", "-f", "ari_apps.live$", "-n").split()[0])
 
 
 def story_of(page):
