@@ -41,8 +41,13 @@ def test_those_that_stop_are_told_that_somebody_else_answered(desks, five):
     ringing = [phone.expect_ringing() for phone in five]
     ringing[0].answer()
     ringing[1].expect_ended()
-    cancels = [each for each in ringing[1].messages if each.start_line.startswith("CANCEL")]
-    assert "cause=200" in cancels[0].header("reason")
+
+    def cancels():
+        return [each for each in ringing[1].messages if each.start_line.startswith("CANCEL")]
+
+    # What a telephone has received is told beside the states of its calls.
+    desks.phones.until(cancels, 5, "the request that ends the ringing")
+    assert "cause=200" in cancels()[0].header("reason")
 
 
 def test_a_delayed_phone_begins_to_ring_later(desks, five):

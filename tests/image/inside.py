@@ -20,6 +20,12 @@ from appliance.apply.client import EngineClient
 client = EngineClient(Path("/run/centralino/engine.sock"))
 print(json.dumps(client.{call}))
 """
+_AT_THE_DESK = """
+from appliance.state.machine import Layout
+from appliance.updates.desk import Desk
+from appliance.updates.requests import Request
+Desk(Layout()).ask(Request("start", {wanted}))
+"""
 _TARGETS = {"multi-user.target", "graphical.target", "centralino-slot.service"}
 _SILENT = "import json; from appliance.system import slots; print(json.dumps({call}))"
 
@@ -27,6 +33,12 @@ _SILENT = "import json; from appliance.system import slots; print(json.dumps({ca
 def ask(machine: Machine, call: str) -> Any:
     """What the engine's client answers to a call such as `status()`."""
     return json.loads(machine.run(PYTHON, "-c", _ENGINE.format(call=call)))
+
+
+def start_other_system(machine: Machine, **wanted: Any) -> None:
+    """Lay down the request as the engine does, which need not run yet for that."""
+    words = ", ".join(f"{name}={value!r}" for name, value in wanted.items())
+    machine.run(PYTHON, "-c", _AT_THE_DESK.format(wanted=words))
 
 
 def asked(machine: Machine, call: str) -> Any:
