@@ -29,7 +29,7 @@ from tools.rows import TOP
 
 NOT_STAGES = frozenset({"support"})
 FIRST = ("house", "unit", "golden")
-WAITING = ("router", "calls", "faults", "run", "phones")
+WAITING = ("router", "calls", "edge", "faults", "run", "shadow", "phones")
 """Stages that use a third of the processors or less: two go side by side, longest first. All
 they start lives in network namespaces and folders of its own."""
 

@@ -15,7 +15,6 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
-import flask_migrate
 from flask import Flask
 from sqlalchemy import Connection, Table, create_engine, func, inspect, select, text
 from sqlalchemy.exc import SQLAlchemyError
@@ -23,12 +22,12 @@ from sqlalchemy.exc import SQLAlchemyError
 from appliance.credentials import DATABASE_URL
 from appliance.state.fields import Secret
 from appliance.state.machine import PORTAL_DATABASE, RESTORED
+from portal.core import schema
 from portal.core.app import create_app
 from portal.core.db import db
 from portal.core.keys import derived
 from portal.core.settings import Settings
 
-MIGRATIONS = Path(__file__).with_name("migrations")
 ROWS = 1000
 """Rows that are in memory at a time."""
 
@@ -42,7 +41,7 @@ def copy_out(url: str, target: Path) -> int:
     the number of rows."""
     app = _application(target)
     with app.app_context(), _closed(app, target):
-        flask_migrate.upgrade(directory=str(MIGRATIONS))
+        schema.bring_to_newest()
         source = create_engine(url, isolation_level="REPEATABLE READ")
         try:
             with source.connect() as there, db.engine.begin() as here:
@@ -73,7 +72,7 @@ def take_restored(app: Flask) -> bool:
 def _load(app: Flask, file: Path) -> None:
     restored = _application(file)
     with restored.app_context(), _closed(restored, file):
-        flask_migrate.upgrade(directory=str(MIGRATIONS))
+        schema.bring_to_newest()
         with app.app_context():
             target = db.engine
         with db.engine.connect() as there, target.begin() as here:

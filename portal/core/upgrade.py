@@ -8,17 +8,13 @@ from __future__ import annotations
 
 import gc
 import logging
-from pathlib import Path
 
 from flask import Flask
-from flask_migrate import upgrade
 
-from portal.core import draft, elsewhere, permissions, setup_code
+from portal.core import draft, elsewhere, permissions, schema, setup_code
 from portal.core.app import create_app
 from portal.core.db import db, transaction
 from portal.core.settings import Settings
-
-MIGRATIONS = Path(__file__).with_name("migrations")
 
 
 def bring_up_to_date(app: Flask) -> str:
@@ -28,7 +24,7 @@ def bring_up_to_date(app: Flask) -> str:
     """
     settings: Settings = app.extensions["settings"]
     with app.app_context():
-        upgrade(directory=str(MIGRATIONS))
+        schema.bring_to_newest()
         elsewhere.take_restored(app)
         with transaction():
             permissions.ensure_presets()

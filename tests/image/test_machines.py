@@ -317,7 +317,7 @@ def enrolled(pages, imported, built_router, folder, figures):
         router.wait("its console", lambda: "belongs to no branch" in router.serial(), every_s=1)
         begin = router.age_s
         branch.become(router, pages.code())
-        router.wait("its report", lambda: pages.row()[1] == "Wan1", every_s=5)
+        router.wait("its report", lambda: pages.row()[1] == "Wan1", every_s=10)
         figures.add("enrolment", "code to report on the page", router.age_s - begin, "s")
         yield router
 
@@ -326,7 +326,7 @@ def enrolled(pages, imported, built_router, folder, figures):
 @pytest.mark.row("B5")
 def test_a_router_from_its_image_becomes_the_branchs_by_a_code(enrolled, pages):
     good = ("Tutte le linee buone", "Wan1")
-    enrolled.wait("both lines", lambda: pages.row() == good, every_s=5)
+    enrolled.wait("both lines", lambda: pages.row() == good, every_s=10)
     enrolled.wait("its console", lambda: "Tunnel:   up" in enrolled.serial(), every_s=1)
 
 
@@ -344,7 +344,7 @@ def test_a_cable_that_is_pulled_out_leaves_the_branch_on_its_other_line(
     enrolled, imported, pages, example
 ):
     enrolled.plug("network", plugged=False)
-    enrolled.wait("the other line", lambda: pages.row()[1] == "Wan2", every_s=5)
+    enrolled.wait("the other line", lambda: pages.row()[1] == "Wan2", every_s=10)
     far = {"own": branch.TELEPHONE, "server": branch.INNER}
     with outside.agent_of(imported, example, "phone-203", **far) as telephone:
         assert telephone.register().status == 200

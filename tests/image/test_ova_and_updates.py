@@ -194,7 +194,7 @@ def cut(vmware):
 
     def writing():
         work = record(vmware, "work")
-        return work.get("step") == "system" and work["percent"] >= 30
+        return work.get("step") == "system" and work["percent"] >= 10
 
     vmware.wait("the writing", writing)
     vmware.cut_power()

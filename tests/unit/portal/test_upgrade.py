@@ -1,9 +1,29 @@
 """The portal as it is served."""
 
+import subprocess
+import sys
+
+import flask_migrate
 import pytest
+from alembic.script import ScriptDirectory
+from sqlalchemy import inspect
 
 from appliance import credentials
+from portal.core import schema
+from portal.core.app import create_app
+from portal.core.db import db
 from portal.core.upgrade import upgraded_app
+from portal.preview import let_go, settings_in
+
+SECOND_START = """
+import dataclasses, pathlib, sys
+from portal.core.app import create_app
+from portal.core.upgrade import bring_up_to_date
+from portal.preview import settings_in
+settings = settings_in(pathlib.Path(sys.argv[1]), testing=True)
+bring_up_to_date(create_app(dataclasses.replace(settings, database=sys.argv[2])))
+print("alembic" in sys.modules)
+"""
 
 
 def test_a_database_that_cannot_be_used_is_told_in_one_line(tmp_path, monkeypatch):
@@ -16,3 +36,25 @@ def test_a_database_that_cannot_be_used_is_told_in_one_line(tmp_path, monkeypatc
         (tmp_path / name).write_text("a secret of this test alone, long enough")
     with pytest.raises(SystemExit, match=r"^the portal's database cannot be used: "):
         upgraded_app()
+
+
+def test_the_newest_revision_is_the_one_after_all_migrations():
+    assert schema.newest() == ScriptDirectory(str(schema.MIGRATIONS)).get_current_head()
+
+
+def test_tables_of_an_older_portal_are_brought_to_the_newest_form(tmp_path):
+    app = create_app(settings_in(tmp_path, testing=True))
+    with app.app_context():
+        flask_migrate.Migrate(app, db)
+        flask_migrate.upgrade(directory=str(schema.MIGRATIONS), revision="0001")
+        assert not inspect(db.engine).has_table("list_readers")
+        schema.bring_to_newest()
+        assert inspect(db.engine).has_table("list_readers")
+    let_go(app)
+
+
+def test_a_start_with_nothing_to_migrate_does_not_read_what_migrates(tmp_path, make_database):
+    with make_database(tmp_path) as database:
+        command = [sys.executable, "-c", SECOND_START, str(tmp_path), database]
+        told = subprocess.run(command, check=True, capture_output=True, text=True)
+    assert told.stdout.split() == ["False"]
