@@ -27,7 +27,14 @@ from appliance.updates.requests import Request
 Desk(Layout()).ask(Request("start", {wanted}))
 """
 _TARGETS = {"multi-user.target", "graphical.target", "centralino-slot.service"}
-_SILENT = "import json; from appliance.system import slots; print(json.dumps({call}))"
+_SILENT = """
+import json, time
+from appliance.system import slots
+deadline = time.monotonic() + {within_s}
+while (silent := slots.silent_processes()) and time.monotonic() < deadline:
+    time.sleep(2)
+print(json.dumps(silent))
+"""
 
 
 def ask(machine: Machine, call: str) -> Any:
@@ -53,8 +60,8 @@ def asked(machine: Machine, call: str) -> Any:
 def ready(machine: Machine) -> bool:
     """Whether every process answers, as the machine's own console sees it.
 
-    That costs the machine many seconds of its processor, so the manager is asked first
-    whether all have started, and it is left alone in between.
+    To read the program that asks them costs the machine many seconds of its processor, so the
+    manager is asked first whether all have started, and the program asks more than once.
     """
     try:
         found = _started(machine) and _all_answer(machine)
@@ -73,7 +80,7 @@ def _started(machine: Machine) -> bool:
 
 
 def _all_answer(machine: Machine) -> bool:
-    script = _SILENT.format(call="slots.silent_processes()")
+    script = _SILENT.format(within_s=120)
     status, said, _ = machine.attempt(PYTHON, "-c", script, within_s=300)
     return status == 0 and json.loads(said) == []
 
