@@ -29,11 +29,11 @@ from tools.rows import TOP
 
 NOT_STAGES = frozenset({"support"})
 FIRST = ("house", "unit", "golden")
-WAITING = ("router", "calls", "edge", "faults", "run", "shadow", "phones")
+WAITING = ("router", "calls", "edge", "faults", "run", "shadow", "web", "backup", "phones")
 """Stages that use a third of the processors or less: two go side by side, longest first. All
 they start lives in network namespaces and folders of its own."""
 
-LAST = ("web", *WAITING, "image")
+LAST = (*WAITING, "image")
 """Stages between FIRST and these run in the order of their names. The router's count packets."""
 
 PARALLEL = frozenset({"house", "unit", "golden"})
