@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime
-from functools import cache
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from flask import Flask, g, request, url_for
@@ -95,9 +95,10 @@ def icon(name: str) -> Markup:
     return _icon(url_for("static", filename="icons.svg"), name)
 
 
-@cache
+@lru_cache(maxsize=512)
 def _icon(address: str, name: str) -> Markup:
-    """A page has a hundred icons, the portal a hundred different ones."""
+    """A page has a hundred icons, the portal a hundred different ones. Bounded, since a request
+    has a say in the address: a server may be told a prefix for it."""
     plain = Markup('<svg class="icon" aria-hidden="true"><use href="{}#{}"></use></svg>')
     return plain.format(address, name)
 

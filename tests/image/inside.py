@@ -21,10 +21,11 @@ client = EngineClient(Path("/run/centralino/engine.sock"))
 print(json.dumps(client.{call}))
 """
 _AT_THE_DESK = """
+import json
 from appliance.state.machine import Layout
 from appliance.updates.desk import Desk
 from appliance.updates.requests import Request
-Desk(Layout()).ask(Request("start", {wanted}))
+print(json.dumps(Desk(Layout()).{call}))
 """
 _TARGETS = {"multi-user.target", "graphical.target", "centralino-slot.service"}
 _SILENT = """
@@ -42,10 +43,10 @@ def ask(machine: Machine, call: str) -> Any:
     return json.loads(machine.run(PYTHON, "-c", _ENGINE.format(call=call)))
 
 
-def start_other_system(machine: Machine, **wanted: Any) -> None:
-    """Lay down the request as the engine does, which need not run yet for that."""
-    words = ", ".join(f"{name}={value!r}" for name, value in wanted.items())
-    machine.run(PYTHON, "-c", _AT_THE_DESK.format(wanted=words))
+def at_the_desk(machine: Machine, call: str) -> Any:
+    """What the engine asks of its desk for updates, for which it need not run: `state()` is what
+    it tells of them, `ask(Request(…))` lays a request down."""
+    return json.loads(machine.run(PYTHON, "-c", _AT_THE_DESK.format(call=call)))
 
 
 def asked(machine: Machine, call: str) -> Any:

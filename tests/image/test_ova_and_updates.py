@@ -14,12 +14,12 @@ from tests.image import builds, repack
 from tests.image.inside import (
     ask,
     asked,
+    at_the_desk,
     backup_of,
     identity_of,
     moment,
     ready,
     restarted_by,
-    start_other_system,
 )
 from tests.image.outside import reached
 from tests.support.virtual_machine import disk_on, started
@@ -93,14 +93,15 @@ def events(machine):
 
 
 def event(machine, what, after=0):
-    """The newest event, once it is of this kind and there are more than `after`."""
+    """The newest event as the engine tells it, once it is of this kind and there are more than
+    `after`."""
 
-    def newest():
+    def happened():
         found = events(machine)
-        return found[0] if len(found) > after else {}
+        return len(found) > after and found[0]["what"] == what
 
-    machine.wait(f"an event {what}", lambda: newest().get("what") == what, 900, every_s=2)
-    return newest()
+    machine.wait(f"an event {what}", happened, 900, every_s=2)
+    return at_the_desk(machine, "state()")["history"][0]
 
 
 def slot(machine):
@@ -292,7 +293,8 @@ def test_a_service_that_does_not_come_up_leads_back_to_the_other_system(updated,
         updated.run("sh", "-c", f"mkdir -p {unit}; printf '{drop_in}' >{unit}/absent.conf; sync")
     mark = "/var/lib/centralino-portal/changed-in-the-trial"
     begin = updated.age_s
-    restarted_by(updated, lambda: start_other_system(updated, by="ada", within_s=60))
+    wanted = "ask(Request('start', by='ada', within_s=60))"
+    restarted_by(updated, lambda: at_the_desk(updated, wanted))
     if slot(updated) == "A":
         updated.attempt("touch", mark)
     found = event(updated, "returned")
@@ -309,7 +311,7 @@ def test_a_destroyed_system_is_left_without_a_hand_on_it(updated, figures):
     updated.run("sh", "-c", erase)
     known = len(events(updated))
     begin = updated.age_s
-    restarted_by(updated, lambda: start_other_system(updated, by="ada"))
+    restarted_by(updated, lambda: at_the_desk(updated, "ask(Request('start', by='ada'))"))
     found = event(updated, "returned", after=known)
     figures.add("update", "back from a destroyed system", updated.age_s - begin, "s")
     assert slot(updated) == "B"

@@ -347,7 +347,6 @@ def started(
     address: str = "",
     extra: Sequence[str] = (),
     inside: Network | None = None,
-    credentials: Mapping[str, str] = LONG_TURNS,
 ) -> Iterator[Machine]:
     """Switch a machine on; it is killed when the block is left.
 
@@ -375,7 +374,7 @@ def started(
     command += ["-chardev", f"socket,id=agent,{_at(folder, 'agent')}"]
     command += ["-device", "virtserialport,chardev=agent,name=org.qemu.guest_agent.0"]
     command += ["-qmp", f"unix:{folder / 'monitor'},server=on,wait=off", *extra]
-    command += _credentials(credentials)
+    command += _credentials(LONG_TURNS)
     with contextlib.nullcontext(inside) if inside else new_network("vm") as network:
         with (folder / "qemu.log").open("wb") as log:
             process = network.start(command, stdout=log, stderr=log)
