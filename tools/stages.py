@@ -5,11 +5,13 @@
     python -m tools.stages calls shadow    these stages
 
 Every folder of tests is a stage; a new one joins by itself. A stage that fails does not
-stop the others, so that one run tells everything.
+stop the others, so that one run tells everything. Those that mostly wait go two at a time;
+what they print comes when they end.
 """
 
 from __future__ import annotations
 
+import itertools
 import os
 import subprocess
 import sys
@@ -17,16 +19,22 @@ import tempfile
 import time
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 from tools import python314
 from tools.rows import TOP
 
 NOT_STAGES = frozenset({"support"})
 FIRST = ("house", "unit", "golden")
-LAST = ("phones", "calls", "run", "web", "router", "image")
-"""Stages between these run in the order of their names."""
+WAITING = ("router", "calls", "edge", "faults", "run", "shadow", "web", "backup", "phones")
+"""Stages that use a third of the processors or less: two go side by side, longest first. All
+they start lives in network namespaces and folders of its own."""
+
+LAST = (*WAITING, "image")
+"""Stages between FIRST and these run in the order of their names. The router's count packets."""
 
 PARALLEL = frozenset({"house", "unit", "golden"})
 """Stages whose tests share nothing. Some wait for a clock, so there is a worker more than
@@ -43,6 +51,8 @@ SIDE_BY_SIDE = {
 }
 """Stage -> how many of its files go side by side: while one waits, another works. Calls do
 little but wait; an emulated machine keeps one processor busy."""
+
+AT_A_TIME = 2
 
 CHECK = ("lint", *FIRST)
 
@@ -99,21 +109,51 @@ def _test_files() -> Iterator[Path]:
     return (path for path in (TOP / "tests").rglob("test_*.py") if path.parent != TOP / "tests")
 
 
-def run(stage: Stage, *, quick: bool) -> Outcome:
-    """Run one stage and count its tests."""
-    print(f"\n── {stage.name} ──", flush=True)
+def run(stage: Stage, *, quick: bool, output: IO[bytes] | None = None) -> Outcome:
+    """Run one stage and count its tests; `output` takes what it prints."""
     begin = time.monotonic()
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder) / "report.xml"
         command = list(stage.command)
         if stage.counts:
             command += [f"--junitxml={report}", *(("-m", "not generated") if quick else ())]
-        status = subprocess.run(command, cwd=TOP, env=_environment(), check=False).returncode
+        status = subprocess.run(
+            command, cwd=TOP, env=_environment(), check=False, stdout=output, stderr=output
+        ).returncode
         passed, failed, skipped = _counts(report) if report.exists() else (0, 0, 0)
     seconds = time.monotonic() - begin
     # A stage that died before it could report has failed once.
     failed = max(failed, 1) if status else failed
     return Outcome(stage.name, seconds, not status, passed, failed, skipped)
+
+
+def run_aloud(stage: Stage, *, quick: bool) -> Outcome:
+    """Run one stage that prints as it goes."""
+    print(f"\n── {stage.name} ──", flush=True)
+    return run(stage, quick=quick)
+
+
+def run_aside(stage: Stage) -> Outcome:
+    """Run one stage beside another, and print all it said at its end."""
+    print(f"\n── {stage.name} begins ──", flush=True)
+    with tempfile.TemporaryFile() as output:
+        outcome = run(stage, quick=False, output=output)
+        output.seek(0)
+        said = output.read().decode("utf-8", "replace")
+    print(f"\n── {stage.name} ──\n{said}", end="", flush=True)
+    return outcome
+
+
+def run_all(chosen: list[Stage], *, quick: bool) -> list[Outcome]:
+    """Run these stages in their order, those that mostly wait two at a time."""
+    outcomes = []
+    for waits, group in itertools.groupby(chosen, key=lambda stage: stage.name in WAITING):
+        if waits:
+            with ThreadPoolExecutor(AT_A_TIME) as pool:
+                outcomes += pool.map(run_aside, group)
+        else:
+            outcomes += [run_aloud(stage, quick=quick) for stage in group]
+    return outcomes
 
 
 def _environment() -> dict[str, str]:
@@ -144,15 +184,14 @@ def chosen(names: list[str]) -> list[Stage]:
     return [stage for stage in every if not wanted or stage.name in wanted]
 
 
-def summary(outcomes: list[Outcome]) -> str:
-    """One line a stage, then the sum as test runners write it."""
+def summary(outcomes: list[Outcome], seconds: float) -> str:
+    """One line a stage, then the sum as test runners write it; `seconds` is how long all took."""
     lines = [
         f"{each.name:<12}{each.seconds:8.1f} s   {each.passed:5d} passed {each.failed:3d} failed "
         f"{each.skipped:3d} skipped{'' if each.good else '   <- failed'}"
         for each in outcomes
     ]
-    total = sum(each.seconds for each in outcomes)
-    lines.append(f"{'all':<12}{total:8.1f} s")
+    lines.append(f"{'all':<12}{seconds:8.1f} s")
     counts = [sum(getattr(each, name) for each in outcomes) for name in ("passed", "failed")]
     skipped = sum(each.skipped for each in outcomes)
     lines += [
@@ -165,8 +204,9 @@ def summary(outcomes: list[Outcome]) -> str:
 def main() -> int:
     """Run the stages; 1 when any of them failed."""
     names = sys.argv[1:]
-    outcomes = [run(stage, quick=names == ["check"]) for stage in chosen(names)]
-    print(f"\n{summary(outcomes)}", flush=True)
+    begin = time.monotonic()
+    outcomes = run_all(chosen(names), quick=names == ["check"])
+    print(f"\n{summary(outcomes, time.monotonic() - begin)}", flush=True)
     return 0 if all(each.good for each in outcomes) else 1
 
 

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import hashlib
 import hmac
 import struct
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from flask import Flask
 from playwright.sync_api import Browser, Page, sync_playwright
 from werkzeug.serving import make_server
+from werkzeug.wsgi import ClosingIterator
 
 from portal.core.app import create_app
 from portal.core.settings import Settings
@@ -49,20 +52,43 @@ class Site:
 
 
 @contextmanager
+def served(app: Flask, host: str = "localhost", **options: Any) -> Iterator[int]:
+    """An application on a free port, in threads of this process; the port."""
+    server = make_server(host, 0, read_whole(app), threaded=True, **options)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield server.server_port
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join(5)
+
+
+def read_whole(app: Flask) -> Callable[[dict[str, Any], Any], list[bytes]]:
+    """The same, each answer read before any of it is sent.
+
+    A browser that goes on to the next page resets its connections, and Werkzeug 3.1 then
+    leaves the file open that it was sending.
+    """
+
+    def answer(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+        with contextlib.closing(ClosingIterator(app(environ, start_response))) as body:
+            return list(body)
+
+    return answer
+
+
+@contextmanager
 def serving(folder: Path, *, pace_s: float = 0.05) -> Iterator[Site]:
     """A portal with a pretend engine, on a free port, in threads of this process."""
     app = create_app(settings_in(folder, testing=True))
     code = bring_up_to_date(app)
     app.extensions["engine"].pace_s = pace_s
-    server = make_server("localhost", 0, app, threaded=True)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
     try:
-        yield Site(app, code, server.server_port)
+        with served(app) as port:
+            yield Site(app, code, port)
     finally:
-        server.shutdown()
-        server.server_close()
-        thread.join(5)
         let_go(app)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pytest
 from flask import Flask
 from playwright.sync_api import BrowserContext, Page
 
@@ -27,17 +26,30 @@ OBJECTS = (
 """Beside every page that needs no name of an object in its address."""
 
 LEADS_AWAY = frozenset({"/logout", "/login", "/setup/", "/"})
-RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "best-practice"]}
+OPTIONS = {
+    "runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "best-practice"],
+    # What a rule has passed is not worked out: three fifths of the time on a long page.
+    "resultTypes": ["violations"],
+}
+LOOKS = {"light 1280": ("light", 1280), "dark 390": ("dark", 390)}
 
 
 def faults(page: Page) -> list[str]:
+    """What is wrong with an open page in each look; it stays open, as a turned tablet's does."""
     page.evaluate(AXE.read_text())
-    found = page.evaluate("rules => axe.run(document, rules)", RULES)
-    return [
-        f"{each['id']}: {each['help']} ({node['target']})"
-        for each in found["violations"]
-        for node in each["nodes"][:3]
-    ]
+    wrong = []
+    for name, (theme, width) in LOOKS.items():
+        page.emulate_media(color_scheme=theme)
+        page.set_viewport_size({"width": width, "height": 900})
+        found = page.evaluate("options => axe.run(document, options)", OPTIONS)
+        wrong += [
+            f"{name}: {each['id']}: {each['help']} ({node['target']})"
+            for each in found["violations"]
+            for node in each["nodes"][:3]
+        ]
+        if page.evaluate("document.documentElement.scrollWidth > innerWidth"):
+            wrong.append(f"{name}: scrolls sideways")
+    return wrong
 
 
 def pages(app: Flask) -> list[str]:
@@ -54,24 +66,16 @@ def is_page(context: BrowserContext, address: str) -> bool:
     return kind.startswith("text/html") and "<html" in answer.text()
 
 
-@pytest.mark.parametrize(("theme", "width"), [("light", 1280), ("dark", 390)])
-def test_no_page_has_a_fault_that_axe_finds_or_scrolls_sideways(browser, company, theme, width):
-    context = browser.new_context(
-        locale="it-IT",
-        color_scheme=theme,
-        viewport={"width": width, "height": 900},
-        bypass_csp=True,
-    )
+def test_no_page_has_a_fault_that_axe_finds_or_scrolls_sideways(browser, company):
+    # A colour that fades from one theme to the other would be judged half way.
+    context = browser.new_context(locale="it-IT", reduced_motion="reduce", bypass_csp=True)
     page = context.new_page()
     page.goto(f"{company.address}/login")
     found = {"/login": faults(page)}
     sign_in(page, company)
     for path in pages(company.app):
-        if not is_page(context, company.address + path):
-            continue
-        page.goto(company.address + path)
-        found[path] = faults(page)
-        if page.evaluate("document.documentElement.scrollWidth > innerWidth"):
-            found[path].append("scrolls sideways")
+        if is_page(context, company.address + path):
+            page.goto(company.address + path)
+            found[path] = faults(page)
     context.close()
     assert {path: each for path, each in found.items() if each} == {}

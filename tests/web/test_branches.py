@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import re
-import threading
 from collections.abc import Iterator
 
 import pytest
-from werkzeug.serving import make_server
 
 from failover_router import enrol, router_profile, spoken_code
 from failover_router.door import Door, DoorError
 from failover_router.report import DrillReport
 from tests.support.fake_router import FakeRouter, line
-from tests.support.portal_site import Site
+from tests.support.portal_site import Site, served
 
 pytestmark = [pytest.mark.row("I4"), pytest.mark.row("N11")]
 
@@ -25,13 +23,8 @@ def door_port(company: Site) -> Iterator[int]:
     engine.vpn_vouch()
     folder = company.settings.folder / "web"
     files = (str(folder / "web.crt"), str(folder / "web.key"))
-    server = make_server("localhost", 0, company.app, threaded=True, ssl_context=files)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    yield server.server_port
-    server.shutdown()
-    server.server_close()
-    thread.join(5)
+    with served(company.app, ssl_context=files) as port:
+        yield port
 
 
 def fill(page, **fields):
