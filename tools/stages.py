@@ -159,6 +159,8 @@ def run_all(chosen: list[Stage], *, quick: bool) -> list[Outcome]:
 def _environment() -> dict[str, str]:
     return {
         **os.environ,
+        # Three workers read the same modules: one compiles them, whatever the machine prefers.
+        "PYTHONDONTWRITEBYTECODE": "",
         "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}:/usr/sbin:/sbin",
     }
 

@@ -27,26 +27,39 @@ from tests.support.portal_accounts import session_of
 from tests.support.rules_compiled_once import RuleCompiledOnce
 
 PASSWORD = "quattro lampioni blu dondolano"
-MakeDatabase = Callable[[Path], AbstractContextManager[str]]
+KEYS = ("session-key", "data-key", "setup-code")
+MakeDatabase = Callable[[Path, bool], AbstractContextManager[str]]
 
 
-def _finished(settings: Settings) -> None:
+def _finished(settings: Settings, *, filled: bool = False) -> None:
     app = create_app(settings)
     bring_up_to_date(app)
+    if filled:
+        with app.app_context():
+            sample.fill()
     let_go(app)
+
+
+def in_database(settings: Settings, socket: Path, name: str) -> Settings:
+    return dataclasses.replace(settings, database=postgresql.url(socket, name))
 
 
 @pytest.fixture(scope="session")
 def make_database(request, tmp_path_factory) -> Iterator[MakeDatabase]:
-    """Makes a copy of an up-to-date database and tells its address."""
+    """Makes a copy of an up-to-date database, with the sample company in its draft or empty,
+    and tells its address."""
     folder = tmp_path_factory.mktemp("template")
     settings = settings_in(folder, testing=True)
     if request.config.getoption("portal_database") == "sqlite":
         _finished(settings)
+        empty = shutil.copy(folder / "portal.sqlite3", folder / "empty.sqlite3")
+        _finished(settings, filled=True)
 
         @contextmanager
-        def copy(target: Path) -> Iterator[str]:
-            for name in ("portal.sqlite3", "session-key", "data-key", "setup-code"):
+        def copy(target: Path, filled: bool) -> Iterator[str]:
+            made = folder / "portal.sqlite3" if filled else empty
+            shutil.copy(made, target / "portal.sqlite3")
+            for name in KEYS:
                 shutil.copy(folder / name, target / name)
             yield ""
 
@@ -55,18 +68,20 @@ def make_database(request, tmp_path_factory) -> Iterator[MakeDatabase]:
     with postgresql.cluster() as socket:
         admin = create_engine(postgresql.url(socket, "postgres"), isolation_level="AUTOCOMMIT")
         with admin.connect() as connection:
-            connection.execute(text("CREATE DATABASE template_portal"))
-        url = postgresql.url(socket, "template_portal")
-        _finished(dataclasses.replace(settings, database=url))
+            connection.execute(text("CREATE DATABASE template_empty"))
+            _finished(in_database(settings, socket, "template_empty"))
+            connection.execute(text("CREATE DATABASE template_filled TEMPLATE template_empty"))
+            _finished(in_database(settings, socket, "template_filled"), filled=True)
         count = iter(range(100_000))
 
         @contextmanager
-        def clone(target: Path) -> Iterator[str]:
-            for name in ("session-key", "data-key", "setup-code"):
+        def clone(target: Path, filled: bool) -> Iterator[str]:
+            for name in KEYS:
                 shutil.copy(folder / name, target / name)
             name = f"portal_{next(count)}"
+            template = "template_filled" if filled else "template_empty"
             with admin.connect() as connection:
-                connection.execute(text(f"CREATE DATABASE {name} TEMPLATE template_portal"))
+                connection.execute(text(f"CREATE DATABASE {name} TEMPLATE {template}"))
                 yield postgresql.url(socket, name)
                 # Each takes eight megabytes, of memory where the cluster lies in it.
                 connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
@@ -89,9 +104,10 @@ def compiled(tmp_path_factory) -> FileSystemBytecodeCache:
 
 
 @pytest.fixture
-def app(tmp_path, make_database, compiled) -> Iterator[Flask]:
-    """A portal with an empty draft, a pretend engine and no account."""
-    with make_database(tmp_path) as database:
+def app(request, tmp_path, make_database, compiled) -> Iterator[Flask]:
+    """A portal with a pretend engine and no account; its draft is empty, or holds the sample
+    company for whoever asks for that."""
+    with make_database(tmp_path, "company" in request.fixturenames) as database:
         settings = dataclasses.replace(settings_in(tmp_path, testing=True), database=database)
         made = create_app(settings)
         made.extensions["engine"].pace_s = 0
@@ -110,8 +126,6 @@ def inside(app) -> Iterator[Flask]:
 @pytest.fixture
 def company(app) -> Flask:
     """The same with the sample company in the draft."""
-    with app.app_context():
-        sample.fill()
     return app
 
 

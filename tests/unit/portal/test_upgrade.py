@@ -54,7 +54,7 @@ def test_tables_of_an_older_portal_are_brought_to_the_newest_form(tmp_path):
 
 
 def test_a_start_with_nothing_to_migrate_does_not_read_what_migrates(tmp_path, make_database):
-    with make_database(tmp_path) as database:
+    with make_database(tmp_path, False) as database:
         command = [sys.executable, "-c", SECOND_START, str(tmp_path), database]
         told = subprocess.run(command, check=True, capture_output=True, text=True)
     assert told.stdout.split() == ["False"]
