@@ -94,6 +94,7 @@ lint: venv ## ruff and mypy
 
 .PHONY: check
 check: venv ## quick: everything that needs neither Asterisk nor a browser
+	@tools/install_system_packages check
 	@$(BIN)/python -m tools.stages check
 
 .PHONY: test
