@@ -29,13 +29,13 @@ from tools.rows import TOP
 
 NOT_STAGES = frozenset({"support"})
 FIRST = ("house", "unit", "golden")
-WAITING = ("router", "web", "edge", "run", "shadow", "faults", "backup", "phones")
+WAITING = ("web", "edge", "run", "shadow", "faults", "backup", "phones")
 """Stages that use half of the processors or less: two go side by side, longest first. All
 they start lives in network namespaces and folders of its own."""
 
-LAST = ("calls", *WAITING, "image")
-"""Stages between FIRST and these run in the order of their names. Calls go alone: they hold a
-clock to what somebody hears."""
+LAST = ("calls", "router", *WAITING, "image")
+"""Stages between FIRST and these run in the order of their names. Calls and routers go alone:
+they hold a clock to what somebody hears."""
 
 PARALLEL = frozenset({"house", "unit", "golden"})
 """Stages whose tests share nothing. Some wait for a clock, so there is a worker more than

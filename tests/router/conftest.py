@@ -65,8 +65,28 @@ class Talk:
         self.figures.add(self.part, f"{what}: changes of line", len(moves), "")
         return heard
 
+    def story(self) -> list[tuple[str, str]]:
+        """What everybody has seen, for the report of a failure: by their titles."""
+        told = [("Asterisk", self.lab.pbx.log[-4000:]), ("router", self.lab.router.log[-4000:])]
+        for name, agent in (("branch", self.call.caller), ("desk", self.call.callee)):
+            agent.read_all()
+            told.append(
+                (f"telephone of the {name}", "\n".join(m.text for m in agent.received[-5:]))
+            )
+        return told
+
     def moves(self, since: float) -> list[tuple[str, str, str]]:
         return self.lab.router.voice_moves(since)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Function, call: pytest.CallInfo[None]) -> Iterator[None]:
+    """What fails in a call is told with what everybody has seen."""
+    report = yield
+    talk = getattr(item, "funcargs", {}).get("talk")
+    if report.failed and isinstance(talk, Talk):
+        report.sections += talk.story()
+    return report
 
 
 def branch_company(
