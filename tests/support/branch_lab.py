@@ -127,6 +127,14 @@ class Provider:
         """Each packet is lost with this chance, in each direction."""
         self._forward(f"numgen random mod 100 < {percent} drop")
 
+    def lose_a_third(self) -> None:
+        """Of what the router's probes ask, every third answer is lost, so never two in a row; of
+        everything else about as much, by chance."""
+        port = vpn.State().probe_port
+        answers = f"udp sport {port} numgen inc mod 3 == 0 drop"
+        others = f"udp sport != {port} udp dport != {port} numgen random mod 100 < 33 drop"
+        self._forward(f"{answers}; {others}")
+
     def heal(self) -> None:
         self.rules("")
 

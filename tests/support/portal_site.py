@@ -23,6 +23,7 @@ from portal.core.app import create_app
 from portal.core.settings import Settings
 from portal.core.upgrade import bring_up_to_date
 from portal.preview import add_account, let_go, settings_in
+from tests.support.network import Network
 
 CHROMIUM = "/usr/bin/chromium"
 FLAGS = (
@@ -52,9 +53,18 @@ class Site:
 
 
 @contextmanager
-def served(app: Flask, host: str = "localhost", **options: Any) -> Iterator[int]:
-    """An application on a free port, in threads of this process; the port."""
-    server = make_server(host, 0, read_whole(app), threaded=True, **options)
+def served(
+    app: Flask,
+    host: str = "localhost",
+    port: int = 0,
+    *,
+    inside: Network | None = None,
+    **options: Any,
+) -> Iterator[int]:
+    """An application on a free port or this one, in threads of this process; the port. `inside`
+    is the network that it listens in."""
+    with inside.entered() if inside else contextlib.nullcontext():
+        server = make_server(host, port, read_whole(app), threaded=True, **options)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     try:

@@ -26,7 +26,7 @@ from dataclasses import dataclass, field
 
 from tests.support.softphones.message import Message
 
-SOON_S = 4.0
+SOON_S = 15.0
 ALGORITHMS = {"SHA-256": "sha256", "MD5": "md5"}
 DIALOG_NAMESPACE = "{urn:ietf:params:xml:ns:dialog-info}"
 

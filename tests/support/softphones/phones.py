@@ -15,7 +15,7 @@ from typing import Any
 
 from tests.support.softphones.message import Message, Party
 
-SOON_S = 4.0
+SOON_S = 15.0
 """How long an expectation waits unless told otherwise: far more than a call needs on an
 idle machine, so that a loaded one does not fail."""
 
