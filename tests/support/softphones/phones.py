@@ -295,7 +295,8 @@ class Phone:
         self._all.never(self._ringing, for_s, f"{self} rings")
 
     def _ringing(self) -> list[Call]:
-        return [call for call in self.calls if call.state == "incoming"]
+        # The event of a call may come before the text of its INVITE, which says who calls.
+        return [call for call in self.calls if call.state == "incoming" and call.messages]
 
     def answer(self) -> Call:
         """Wait for a call, answer it, and wait until it stands."""
