@@ -9,7 +9,6 @@ by one rename, reload only what changed, read back, and only then call it good.
 from __future__ import annotations
 
 import datetime
-import json
 import shutil
 import threading
 import time
@@ -316,7 +315,9 @@ class Engine:
         """
         with self._bench, self._lock:
             if not self.store.current():
-                new = self._stage.candidates.of(self._first_state())
+                new = self._stage.candidates.of(
+                    registry.first_state(self.machine.layout.first_state)
+                )
                 self._stage.require_proof(new, Course(progress))
                 number = self._adopt(new, "system", "first start", "good")
                 self.store.put_in_force(number)
@@ -347,13 +348,6 @@ class Engine:
         the files of the image, or none. Asterisk reads its files when it starts."""
         with self._lock:
             self._actions.perform_all()
-
-    def _first_state(self) -> SystemState:
-        try:
-            data = json.loads(self.machine.layout.first_state.read_bytes())
-        except FileNotFoundError:
-            return registry.empty_state()
-        return registry.decode(data)
 
     # ── steps ─────────────────────────────────────────────────────────────────────
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Protocol, cast
 
@@ -96,6 +98,16 @@ STATE_TYPES: Mapping[str, type] = MappingProxyType(
 def empty_state() -> SystemState:
     """The state of a machine on which nobody has wished for anything yet."""
     return SystemState({name: kind() for name, kind in STATE_TYPES.items()})
+
+
+def first_state(file: Path) -> SystemState:
+    """The state that a machine begins with: the one that its first start has left
+    (`Layout.first_state`), or the empty one. Raises StateError when it has faults."""
+    try:
+        content = file.read_bytes()
+    except FileNotFoundError:
+        return empty_state()
+    return decode(json.loads(content))
 
 
 def decode(data: Any, base: SystemState | None = None) -> SystemState:

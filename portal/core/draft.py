@@ -10,6 +10,7 @@ from __future__ import annotations
 import datetime
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from flask import current_app, g
@@ -394,7 +395,8 @@ def _data(row: DraftObject | None) -> dict[str, Any] | None:
     return row.data if row else None
 
 
-def ensure() -> None:
-    """Begin the draft with the state of a machine on which nobody has wished for anything."""
+def ensure(first_state: Path) -> None:
+    """Begin the draft with what the machine has begun with, so that the first apply takes nothing
+    back of what was said at its first start."""
     if db.session.scalar(db.select(DraftObject.id).limit(1)) is None:
-        replace(registry.empty_state(), "draft.begin", author=audit.SYSTEM)
+        replace(registry.first_state(first_state), "draft.begin", author=audit.SYSTEM)

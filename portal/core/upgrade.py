@@ -28,7 +28,7 @@ def bring_up_to_date(app: Flask) -> str:
         elsewhere.take_restored(app)
         with transaction():
             permissions.ensure_presets()
-            draft.ensure()
+            draft.ensure(settings.first_state)
         return setup_code.ensure(settings.setup_code)
 
 

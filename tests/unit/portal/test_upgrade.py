@@ -1,5 +1,7 @@
 """The portal as it is served."""
 
+import dataclasses
+import json
 import subprocess
 import sys
 
@@ -9,10 +11,11 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import inspect
 
 from appliance import credentials
-from portal.core import schema
+from appliance.state.system_state import SCHEMA_VERSION
+from portal.core import draft, schema
 from portal.core.app import create_app
 from portal.core.db import db
-from portal.core.upgrade import upgraded_app
+from portal.core.upgrade import bring_up_to_date, upgraded_app
 from portal.preview import let_go, settings_in
 
 SECOND_START = """
@@ -51,6 +54,47 @@ def test_tables_of_an_older_portal_are_brought_to_the_newest_form(tmp_path):
         schema.bring_to_newest()
         assert inspect(db.engine).has_table("list_readers")
     let_go(app)
+
+
+FIRST_STATE = {
+    "schema_version": SCHEMA_VERSION,
+    "services": {
+        "firewall": {"telephones": ["192.168.5.0/24"]},
+        "network": {
+            "managed": True,
+            "interfaces": [
+                {"id": "lan", "name": "ens3", "ipv4": "static", "address": "192.168.5.2/24"}
+            ],
+        },
+    },
+}
+
+
+def begun_with(folder, content):
+    """The draft of a new machine whose first start has left this."""
+    (folder / "first-state.json").write_text(content)
+    settings = settings_in(folder / "portal", testing=True)
+    app = create_app(dataclasses.replace(settings, first_state=folder / "first-state.json"))
+    try:
+        bring_up_to_date(app)
+        with app.app_context():
+            return draft.state()
+    finally:
+        let_go(app)
+
+
+@pytest.mark.row("I3")
+def test_a_new_draft_keeps_what_was_said_at_the_first_start(tmp_path):
+    state = begun_with(tmp_path, json.dumps(FIRST_STATE))
+    assert state["firewall"].telephones == ("192.168.5.0/24",)
+    assert state["network"].interfaces[0].address == "192.168.5.2/24"
+
+
+@pytest.mark.row("I3")
+def test_what_its_owner_has_changed_is_not_begun_anew_at_the_next_start(tmp_path):
+    begun_with(tmp_path, json.dumps(FIRST_STATE))
+    other = {**FIRST_STATE, "services": {"firewall": {"telephones": ["10.9.0.0/24"]}}}
+    assert begun_with(tmp_path, json.dumps(other))["firewall"].telephones == ("192.168.5.0/24",)
 
 
 def test_a_start_with_nothing_to_migrate_does_not_read_what_migrates(tmp_path, make_database):
