@@ -9,7 +9,8 @@ looked at. It has no sound; calls that must be heard are made with `softphones`.
         agent.subscribe("202", "dialog").expect_state("terminated")
 
 Nothing runs in the background: messages are read while something is awaited, and while
-reading, OPTIONS and NOTIFY are answered with 200 as every telephone does.
+reading, OPTIONS and NOTIFY are answered with 200, and a final answer to an INVITE that comes
+again is acknowledged again, as every telephone does.
 """
 
 from __future__ import annotations
@@ -27,6 +28,10 @@ from dataclasses import dataclass, field
 from tests.support.softphones.message import Message
 
 SOON_S = 15.0
+T1_S, T2_S = 0.5, 4.0
+"""When a request is sent again: after T1, then after twice as long each time, T2 at most (RFC
+3261 sections 17.1.1.2 and 17.1.2.2)."""
+
 ALGORITHMS = {"SHA-256": "sha256", "MD5": "md5"}
 DIALOG_NAMESPACE = "{urn:ietf:params:xml:ns:dialog-info}"
 
@@ -60,6 +65,7 @@ class SipAgent:
         self.own = self._socket.getsockname()
         self._tag = secrets.token_hex(6)
         self._cseq = 0
+        self._acknowledged: dict[tuple[str, str], str] = {}
 
     def __enter__(self) -> SipAgent:
         return self
@@ -195,18 +201,34 @@ class SipAgent:
         branch = "z9hG4bK" + secrets.token_hex(8)
         self._cseq += 1
         build = {"from_": from_, "to": to, "call_id": call_id, "cseq": self._cseq}
-        self.send(self.build(method, uri, headers, body=body, branch=branch, **build))  # type: ignore[arg-type]
-        cseq = f"{self._cseq} {method}"
-
-        def final(message: Message) -> bool:
-            ours = message.header("call-id") == call_id and message.header("cseq") == cseq
-            return ours and message.status >= 200
-
-        answer = self.expect(final, within_s, f"a final answer to {method}")
+        text = self.build(method, uri, headers, body=body, branch=branch, **build)  # type: ignore[arg-type]
+        answer = self._answer(text, method, (call_id, f"{self._cseq} {method}"), within_s)
         if method == "INVITE":
-            acknowledged = {**build, "to": answer.header("to")}
-            self.send(self.build("ACK", uri, branch=branch, **acknowledged))  # type: ignore[arg-type]
+            # That of a success is a transaction of its own (RFC 3261 section 17.1.1.3): a server
+            # whose transaction is not quite over yet would swallow one of the same branch.
+            same = branch if answer.status >= 300 else ""
+            acknowledged = {**build, "to": answer.header("to"), "branch": same}
+            text = self.build("ACK", uri, **acknowledged)  # type: ignore[arg-type]
+            self._acknowledged[_transaction(answer)] = text
+            self.send(text)
         return answer
+
+    def _answer(self, text: str, method: str, ours: tuple[str, str], within_s: float) -> Message:
+        """The final answer to a request, which is sent until the other side has it."""
+        begin, pause = time.monotonic(), T1_S
+        again = begin
+        while (now := time.monotonic()) < begin + within_s:
+            if now >= again:
+                self.send(text)
+                again, pause = now + pause, min(2 * pause, T2_S)
+            message = self.read_one(max(0.001, min(again, begin + within_s) - now))
+            if message is None or _transaction(message) != ours:
+                continue
+            if message.status >= 200:
+                return message
+            # It has arrived; only requests other than INVITE are then still sent again.
+            again = begin + within_s if method == "INVITE" else now + T2_S
+        raise AssertionError(f"a final answer to {method} did not come within {within_s:g} s")
 
     # ── messages ──────────────────────────────────────────────────────────────────
 
@@ -242,6 +264,8 @@ class SipAgent:
         self.received.append(message)
         if message.method in ("OPTIONS", "NOTIFY") and not message.status:
             self.respond(message, 200, "OK")
+        if message.status >= 200 and (known := self._acknowledged.get(_transaction(message))):
+            self.send(known)
         return message
 
     def respond(self, request: Message, status: int, reason: str, body: str = "") -> None:
@@ -286,6 +310,10 @@ class SipAgent:
             f'algorithm={algorithm}, cnonce="{cnonce}", qop=auth, nc={count}, '
             f'opaque="{given.get("opaque", "")}"'
         )
+
+
+def _transaction(message: Message) -> tuple[str, str]:
+    return message.header("call-id"), message.header("cseq")
 
 
 def _parameters(header: str) -> dict[str, str]:
