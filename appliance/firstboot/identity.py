@@ -95,13 +95,16 @@ def write_telephone_networks(places: Places, networks: tuple[str, ...]) -> None:
 
 
 def write_first_state(places: Places, answers: Answers, wanted: network.State) -> None:
-    """The wishes that the machine begins with: its owner changes them in the portal."""
+    """The wishes that the machine begins with, for the engine and for the portal's draft: its
+    owner changes them there."""
     empty = registry.empty_state()
     rules = replace(empty["firewall"], telephones=answers.telephones)
     data = encode_system(empty.replaced(firewall=rules, network=wanted))
     path = places.layout.first_state
     path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
-    atomic.write_file(path, canonical_json(data), 0o644)
+    content = canonical_json(data)
+    atomic.write_file(path, content, 0o644)
+    hand_to_portal(places, path.name, content)
 
 
 def write_machine_facts(places: Places, name: str, address: str) -> None:
@@ -121,12 +124,17 @@ def managed(places: Places) -> tuple[Managed, ...]:
 
 def keep_setup_code(places: Places, code: str) -> None:
     """The code that was chosen beforehand, where the portal looks for it."""
+    hand_to_portal(places, "setup-code", f"{code}\n".encode())
+
+
+def hand_to_portal(places: Places, name: str, content: bytes) -> None:
+    """Leave a file in the portal's own folder before its first start."""
     folder = places.layout.state_of("portal")
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    atomic.write_file(folder / "setup-code", f"{code}\n".encode(), 0o600)
+    atomic.write_file(folder / name, content, 0o600)
     try:
         account = pwd.getpwnam(accounts.PORTAL)
     except KeyError:
         return
-    for path in (folder, folder / "setup-code"):
+    for path in (folder, folder / name):
         shutil.chown(path, account.pw_uid, accounts.WEB_GROUP)

@@ -26,7 +26,6 @@ class Settings:
     `testing` makes password hashing cheap and nothing else.
     `music` is where uploaded hold music lies.
     `backups` is the folder of backups on this machine, for handing them over.
-    `first_state` is what the machine's first start has settled, with which the draft begins.
     `provisioning_socket` and `provisioning_key` reach the server that phones ask.
     """
 
@@ -39,7 +38,6 @@ class Settings:
     testing: bool = False
     music: Path = Path("music")
     backups: Path = Path("backups")
-    first_state: Path = Path("first-state.json")
     provisioning_socket: Path = Path("provisioning.sock")
     provisioning_key: Secret = Secret("")  # noqa: RUF009 - immutable
 
@@ -52,6 +50,11 @@ class Settings:
     def setup_code(self) -> Path:
         """The file that holds the one-time setup code until it is used."""
         return self.folder / "setup-code"
+
+    @property
+    def first_state(self) -> Path:
+        """What the machine's first start has settled, until the draft begins with it."""
+        return self.folder / "first-state.json"
 
     @property
     def recovery_code(self) -> Path:
@@ -73,7 +76,6 @@ class Settings:
             ),
             music=layout.music,
             backups=layout.backups,
-            first_state=layout.first_state,
             provisioning_socket=layout.socket_of("provisioning"),
             provisioning_key=credentials.read(credentials.PROVISIONING_KEY),
             database=os.environ.get(credentials.DATABASE_URL, ""),

@@ -29,6 +29,7 @@ def bring_up_to_date(app: Flask) -> str:
         with transaction():
             permissions.ensure_presets()
             draft.ensure(settings.first_state)
+        settings.first_state.unlink(missing_ok=True)
         return setup_code.ensure(settings.setup_code)
 
 

@@ -163,6 +163,12 @@ def test_a_hostile_property_is_named_and_left_out(vmware):
     assert mark["refused"][0].startswith("OVF disk: telephones")
 
 
+@pytest.mark.row("I3")
+def test_the_portal_would_take_nothing_of_the_first_start_back(vmware):
+    status, said, errors = vmware.attempt("/usr/lib/centralino/bin/centralino", "plan")
+    assert (status, said.strip()) == (0, "The draft is what runs."), said + errors
+
+
 @pytest.mark.row("S4")
 def test_bans_are_read_anew_while_the_journal_makes_a_file(vmware):
     empty = "/var/log/journal/$(cat /etc/machine-id)/user-64000.journal"

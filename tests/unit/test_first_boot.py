@@ -379,6 +379,16 @@ def test_networks_of_telephones_are_the_first_wish_of_the_firewall(tmp_path):
     assert registry.check(state) == ()
 
 
+@pytest.mark.row("I3")
+def test_the_portal_is_handed_the_state_that_the_engine_begins_with(tmp_path):
+    places = Places(tmp_path)
+    told = answers.Answers(telephones=("192.0.2.0/24",))
+    identity.write_first_state(places, told, network.State())
+    handed = places.layout.state_of("portal") / "first-state.json"
+    assert registry.first_state(handed) == registry.first_state(places.layout.first_state)
+    assert handed.stat().st_mode & 0o077 == 0
+
+
 @pytest.mark.parametrize(
     ("files", "managed"),
     [

@@ -1,6 +1,5 @@
 """The portal as it is served."""
 
-import dataclasses
 import json
 import subprocess
 import sys
@@ -71,10 +70,9 @@ FIRST_STATE = {
 
 
 def begun_with(folder, content):
-    """The draft of a new machine whose first start has left this."""
+    """The draft of a portal in whose folder the machine's first start has left this."""
     (folder / "first-state.json").write_text(content)
-    settings = settings_in(folder / "portal", testing=True)
-    app = create_app(dataclasses.replace(settings, first_state=folder / "first-state.json"))
+    app = create_app(settings_in(folder, testing=True))
     try:
         bring_up_to_date(app)
         with app.app_context():
