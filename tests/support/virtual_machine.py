@@ -48,6 +48,15 @@ instead of 0.7. An emulated processor forgets at each change of process where me
 that started at once took it more than twice the work. A kernel that is locked down does not
 obey."""
 
+LOOKS = (
+    "systemctl --failed --no-legend --plain; systemctl list-jobs --no-legend --plain",
+    "journalctl -b -p warning -q --no-pager | tail -n 60",
+    "journalctl -b -q --no-pager -u centralino-engine -u nftables -u asterisk | tail -n 60",
+    "ip -brief address; ip rule; ip route; ss -lnptu",
+    "nft list ruleset | head -n 200",
+)
+"""What is looked at inside a machine that does not do what it should."""
+
 ANSWERS_WITHIN_S = 10.0
 POKES = {
     # DNS asks for the root's servers (RFC 1035, 4.1 and 4.2.2); PostgreSQL is asked for TLS.
@@ -165,7 +174,19 @@ class Machine:
             if ready():
                 return self.age_s
             time.sleep(every_s)
-        raise AssertionError(f"{what}: not within {within_s:.0f} s\n{self.serial()[-3000:]}")
+        shown = f"{self.serial()[-3000:]}\n{self.story()}"
+        raise AssertionError(f"{what}: not within {within_s:.0f} s\n{shown}")
+
+    def story(self) -> str:
+        """What the machine would tell somebody who looks why it does not do its work."""
+        told = []
+        for command in LOOKS:
+            try:
+                _status, said, errors = self.attempt("sh", "-c", command, within_s=60)
+            except (OSError, ValueError, AssertionError) as error:
+                return "\n".join((*told, f"inside it, nobody answers: {error!r}"))
+            told.append(f"── {command}\n{said}{errors}")
+        return "\n".join(told)
 
     def wait_until_off(self, within_s: float = BOOT_WITHIN_S) -> None:
         """Wait until the machine has switched itself off, or restarted under `once`."""
