@@ -53,7 +53,7 @@ LOOKS = (
     "journalctl -b -p warning -q --no-pager | tail -n 60",
     "journalctl -b -q --no-pager -u centralino-engine -u nftables -u asterisk | tail -n 60",
     "ip -brief address; ip rule; ip route; ss -lnptu",
-    "nft list ruleset | head -n 200",
+    "nft list ruleset | head -n 300",
 )
 """What is looked at inside a machine that does not do what it should."""
 
