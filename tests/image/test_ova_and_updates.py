@@ -40,6 +40,7 @@ ENVIRONMENT = f"""<?xml version="1.0" encoding="UTF-8"?>
 </Environment>
 """
 
+RULES_IN_FORCE = "/var/lib/centralino/current/root/etc/nftables.d/50-edge.nft"
 NEXT = {"kind": "volume", "name": "next.update"}
 STRANGER = {"kind": "volume", "name": "stranger.update"}
 
@@ -177,6 +178,21 @@ def test_bans_are_read_anew_while_the_journal_makes_a_file(vmware):
     finally:
         vmware.run("sh", "-c", f"rm {empty}")
     assert "portal" in vmware.run("fail2ban-client", "status")
+
+
+@pytest.mark.row("S6")
+def test_rules_that_the_kernel_refuses_leave_those_of_the_first_start(vmware):
+    rules = vmware.run("readlink", "-f", RULES_IN_FORCE).strip()
+    load = "systemctl restart nftables"
+    vmware.run("sh", "-c", f"cp {rules} /run/kept.nft; echo 'no rules' >{rules}; {load}")
+    try:
+        found = vmware.run("nft", "list", "table", "inet", "edge")
+        assert "policy drop" in found
+        assert "known_rate" not in found, "the rules of the revision are still there"
+        assert reached(vmware)
+    finally:
+        vmware.run("sh", "-c", f"cat /run/kept.nft >{rules}; {load}")
+    assert "known_rate" in vmware.run("nft", "list", "table", "inet", "edge")
 
 
 @pytest.mark.row("S6")
