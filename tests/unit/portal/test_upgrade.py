@@ -89,7 +89,7 @@ def test_a_new_draft_keeps_what_was_said_at_the_first_start(tmp_path):
 
 
 @pytest.mark.row("I3")
-def test_what_its_owner_has_changed_is_not_begun_anew_at_the_next_start(tmp_path):
+def test_a_draft_that_is_there_is_not_begun_anew(tmp_path):
     begun_with(tmp_path, json.dumps(FIRST_STATE))
     other = {**FIRST_STATE, "services": {"firewall": {"telephones": ["10.9.0.0/24"]}}}
     assert begun_with(tmp_path, json.dumps(other))["firewall"].telephones == ("192.168.5.0/24",)

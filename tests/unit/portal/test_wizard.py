@@ -5,6 +5,7 @@ import re
 import pytest
 
 from appliance.state.references import Destination
+from appliance.system.firewall import State as Firewall
 from portal.core import destinations, draft, outside_numbers
 from portal.core.db import transaction
 from portal.core.shapes import Place
@@ -119,6 +120,15 @@ def test_completing_a_number_reads_no_list_of_the_draft(line, monkeypatch):
         monkeypatch.setattr(draft, "data", None)
         monkeypatch.setattr(draft, "state", None)
         assert outside_numbers.e164("0522 123400") == "+390522123400"
+
+
+def test_networks_of_telephones_that_the_machine_began_with_are_shown_instead(app, manager):
+    with app.app_context(), transaction():
+        rules = Firewall(telephones=("192.168.5.0/24",))
+        draft.commit([draft.Edit(Place("firewall"), rules)])
+    page = manager.get("/wizard/company").text
+    assert "192.168.5.0/24" in page
+    assert "192.0.2.0/24" not in page
 
 
 def test_the_networks_of_the_machine_are_proposed_for_telephones_once(app, manager):
